@@ -1,0 +1,178 @@
+#include "apps/hearth/server.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_future.hpp>
+#include <utility>
+
+#include "apps/hearth/paths.hpp"
+#include "base/strings.hpp"
+#include "gateway/face.hpp"
+
+namespace hearth::apps {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+bool is_loopback(const std::string& host) { return host == "localhost" || host == "::1" || host.starts_with("127."); }
+
+std::chrono::milliseconds to_ms(std::chrono::nanoseconds span) { return std::chrono::duration_cast<std::chrono::milliseconds>(span); }
+
+sched::ManagerOptions manager_options(const config::Settings& s, const store::Home& home) {
+  sched::ManagerOptions o;
+  o.runner = runner_program(s);
+  o.socket_folder = home.run() / fmt::format("{}", ::getpid());
+  o.log_folder = home.logs();
+  o.context_tokens = static_cast<std::int32_t>(s.integer("engine.ctx"));
+  o.parallel = static_cast<std::int32_t>(s.integer("engine.parallel"));
+  o.queue = static_cast<std::int32_t>(s.integer("server.queue"));
+  o.threads = static_cast<std::int32_t>(s.integer("engine.threads"));
+  o.batch_tokens = static_cast<std::int32_t>(s.integer("engine.batch"));
+  o.max_loaded = static_cast<std::int32_t>(s.integer("engine.max_loaded"));
+  o.keep_alive = s.duration("engine.keep_alive");
+  o.debug = s.text("log.level") == "DEBUG";
+  return o;
+}
+
+gateway::GatewayOptions gateway_options(const config::Settings& s) {
+  gateway::GatewayOptions o;
+  o.version = HEARTH_VERSION;
+  o.api_keys = s.list("api_key");
+  o.cors_origins = s.list("server.cors_origin");
+  char name[256] = {};
+  ::gethostname(name, sizeof name - 1);
+  o.allowed_hosts = {"localhost", "127.0.0.1", "[::1]", "host.docker.internal", s.text("server.host"), name};
+  for (const auto& host : s.list("server.allowed_host")) o.allowed_hosts.push_back(host);
+  o.any_ip_host = !is_loopback(s.text("server.host"));
+  o.header_hold = to_ms(s.duration("server.header_hold"));
+  return o;
+}
+
+http::Limits limits_of(const config::Settings& s) {
+  http::Limits limits;
+  limits.connections_max = static_cast<std::size_t>(s.integer("server.connections_max"));
+  return limits;
+}
+
+// "host:port", "[v6]:port".
+Result<http::ListenAddress> parse_address(const std::string& text) {
+  const auto colon = text.rfind(':');
+  const auto port = colon == std::string::npos ? std::nullopt : base::parse_int(text.substr(colon + 1));
+  if (!port || *port < 0 || *port > 65535)
+    return fail(ErrorCode::kInvalidRequest, fmt::format("--monitor must be HOST:PORT, not '{}'", text));
+  std::string host = text.substr(0, colon);
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  return http::ListenAddress{.host = host, .port = static_cast<std::uint16_t>(*port)};
+}
+
+}  // namespace
+
+// Answers from published snapshots on a thread of its own, whatever the gateway is doing.
+class Server::MonitorService final : public http::Service {
+ public:
+  explicit MonitorService(const gateway::Gateway& gateway) : gateway_(gateway) {}
+  [[nodiscard]] http::RoutePolicy policy(const http::RequestHead&) const override { return {.body_max = {4096}}; }
+  [[nodiscard]] rt::Task<void> serve(http::Request request, http::ResponseWriter& writer) override {
+    http::Response response;
+    if (request.path == "/health") {
+      response = gateway::json_response(gateway_.health_body());
+    } else if (request.path == "/ready") {
+      response = gateway::json_response(R"({"status":"ready"})");
+    } else if (request.path == "/metrics") {
+      response.headers.set("content-type", "text/plain; version=0.0.4; charset=utf-8");
+      response.body = gateway_.metrics_body();
+    } else {
+      response = gateway::error_response(
+          gateway::kNative, Error{.code = ErrorCode::kNotFound, .message = "the monitor has /health, /ready and /metrics"}, "");
+    }
+    (void)co_await writer.respond(std::move(response));
+  }
+
+ private:
+  const gateway::Gateway& gateway_;
+};
+
+Server::Server(const config::Settings& settings, const store::Home& home, base::Log& log)
+    : settings_(settings),
+      log_(log),
+      threads_(1),
+      library_(home, log),
+      manager_(threads_.executor(0), manager_options(settings, home), clock_, log),
+      gateway_(library_, manager_, clock_, log, gateway_options(settings)),
+      server_(threads_, gateway_, limits_of(settings), log),
+      nursery_(threads_.executor(0)) {
+  gateway_.set_server(server_);
+  gateway_.set_shutdown([this] { end_.set(); });
+}
+
+Server::~Server() = default;
+
+Result<void> Server::start() {
+  const std::string& host = settings_.text("server.host");
+  if (!is_loopback(host) && settings_.list("api_key").empty() && !settings_.flag("server.insecure_no_key"))
+    return fail(ErrorCode::kForbidden,
+                fmt::format("refusing to listen on {} without an API key: set HEARTH_API_KEY, or pass --insecure-no-key if everybody "
+                            "who reaches this address may use it",
+                            host));
+  std::optional<http::TlsFiles> tls;
+  const auto& certificate = settings_.text("server.tls_cert");
+  const auto& key = settings_.text("server.tls_key");
+  if (certificate.empty() != key.empty())
+    return fail(ErrorCode::kInvalidRequest, "--tls-cert and --tls-key go together");
+  if (!certificate.empty()) tls = http::TlsFiles{.certificate = certificate, .key = key};
+  std::error_code error;
+  const auto sockets = manager_.options().socket_folder;
+  std::filesystem::create_directories(sockets, error);
+  std::filesystem::permissions(sockets.parent_path(), std::filesystem::perms::owner_all, error);
+  std::filesystem::permissions(sockets, std::filesystem::perms::owner_all, error);
+  if (error) return fail(ErrorCode::kIo, fmt::format("cannot make {}: {}", sockets.string(), error.message()));
+  HEARTH_CHECK(server_.listen({.host = host, .port = static_cast<std::uint16_t>(settings_.integer("server.port"))}, tls));
+  if (const auto& path = settings_.text("server.unix"); !path.empty()) HEARTH_CHECK(server_.listen({.unix_path = path}));
+  if (const auto& monitor = settings_.text("server.monitor"); !monitor.empty()) {
+    HEARTH_TRY(const auto address, parse_address(monitor));
+    monitor_thread_ = std::make_unique<rt::IoThreads>(1);
+    monitor_service_ = std::make_unique<MonitorService>(gateway_);
+    monitor_ = std::make_unique<http::Server>(*monitor_thread_, *monitor_service_, http::Limits{}, log_);
+    HEARTH_CHECK(monitor_->listen(address));
+  }
+  if (settings_.duration("server.idle_exit") != base::kForever)
+    boost::asio::post(threads_.executor(0), [this] { nursery_.spawn(watch_idle()); });
+  return {};
+}
+
+std::string Server::url() const {
+  std::string host = settings_.text("server.host");
+  if (host.find(':') != std::string::npos) host = "[" + host + "]";
+  return fmt::format("{}://{}:{}", settings_.text("server.tls_cert").empty() ? "http" : "https", host, server_.port());
+}
+
+rt::Task<void> Server::wait() { co_await end_.wait(); }
+
+rt::Task<void> Server::watch_idle() {
+  const auto span = settings_.duration("server.idle_exit");
+  while (true) {
+    const auto idle = clock_.now() - gateway_.last_activity();
+    if (gateway_.in_flight() == 0 && idle >= span) break;
+    co_await rt::sleep_for(gateway_.in_flight() == 0 ? span - idle : span);
+  }
+  log_.info("no request for {}, ending", base::format_duration(span));
+  end_.set();
+}
+
+void Server::stop() {
+  auto all = [](Server& self) -> rt::Task<void> {
+    co_await self.server_.stop(to_ms(self.settings_.duration("server.shutdown_grace")));
+    co_await self.manager_.stop();
+    self.nursery_.cancel();
+    co_await self.nursery_.join();
+  };
+  boost::asio::co_spawn(threads_.executor(0), all(*this), boost::asio::use_future).get();
+  if (monitor_) boost::asio::co_spawn(monitor_thread_->executor(0), monitor_->stop(0ms), boost::asio::use_future).get();
+  std::error_code ignored;
+  std::filesystem::remove_all(manager_.options().socket_folder, ignored);
+}
+
+}  // namespace hearth::apps

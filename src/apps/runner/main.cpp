@@ -1,0 +1,125 @@
+// hearth-runner: one process that owns one loaded model and serves it on a unix socket to the gateway that started it.
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <csignal>
+#include <cstdlib>
+#include <memory>
+#include <thread>
+
+#include "base/clock.hpp"
+#include "base/spd_log.hpp"
+#include "engine/core/token_engine.hpp"
+#include "engine/llama/llama_model.hpp"
+#include "http/server.hpp"
+#include "rt/io_threads.hpp"
+#include "rt/race.hpp"
+#include "rt/signals.hpp"
+#include "runner/engine_thread.hpp"
+#include "runner/runner_service.hpp"
+
+namespace {
+
+using namespace hearth;
+
+struct Arguments {
+  engine::llama::LlamaOptions model;
+  engine::core::TokenEngineOptions engine;
+  std::string socket;
+  bool debug = false;
+};
+
+// Loads the model off the I/O loop and keeps the engine running until told to stop.
+class Worker {
+ public:
+  Worker(const Arguments& arguments, runner::RunnerService& service, const base::Clock& clock, base::Log& log)
+      : thread_([&](const std::stop_token& stop) { work(arguments, service, clock, log, stop); }) {}
+
+ private:
+  void work(const Arguments& arguments, runner::RunnerService& service, const base::Clock& clock, base::Log& log,
+            const std::stop_token& stop) {
+    auto options = arguments.model;
+    options.stop = stop;
+    auto model = engine::llama::load_llama_model(std::move(options), log);
+    if (!model) {
+      log.error("{}", model.error().message);
+      return service.set_failure(std::move(model).error());
+    }
+    engine_ = engine::core::make_token_engine(*std::move(model), arguments.engine, clock, log);
+    service.set_engine(*engine_);
+    while (!stop.stop_requested()) {
+      if (!engine_->step()) engine_->wait(stop);
+    }
+    engine_->shut_down();
+  }
+
+  std::unique_ptr<engine::Engine> engine_;  // outlives the server, which ends before this object
+  std::jthread thread_;
+};
+
+// EOF on the pipe from the gateway: it is gone, whatever its threads were.
+rt::Task<void> parent_gone() {
+  const char* text = std::getenv("HEARTH_PARENT_FD");
+  const auto executor = co_await rt::current_executor();
+  boost::asio::posix::stream_descriptor pipe(executor);
+  if (text == nullptr) {
+    co_await rt::sleep_for(std::chrono::hours(24 * 365));
+    co_return;
+  }
+  pipe.assign(std::atoi(text));
+  char byte = 0;
+  boost::system::error_code error;
+  co_await pipe.async_read_some(boost::asio::buffer(&byte, 1), boost::asio::redirect_error(boost::asio::use_awaitable, error));
+}
+
+rt::Task<void> run(const Arguments& arguments, rt::IoThreads& threads, base::Log& log, int& exit_code) {
+  const base::SystemClock clock;
+  runner::RunnerService service(log);
+  Worker worker(arguments, service, clock, log);
+  http::Limits limits;
+  limits.idle_timeout = std::chrono::hours(24);  // the gateway keeps its connections
+  limits.header_timeout = std::chrono::minutes(10);
+  limits.write_timeout = std::chrono::hours(24);  // a slow reader is the gateway's business
+  http::Server server(threads, service, limits, log);
+  if (auto listening = server.listen({.unix_path = arguments.socket}); !listening) {
+    log.error("{}", listening.error().message);
+    exit_code = 1;
+    co_return;
+  }
+  rt::Signals signals(co_await rt::current_executor(), {SIGTERM, SIGINT});
+  auto next = [](rt::Signals& s) -> rt::Task<void> { (void)co_await s.next(); };
+  co_await rt::race(next(signals), parent_gone());
+  co_await server.stop(std::chrono::milliseconds(0));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Arguments arguments;
+  auto& model = arguments.model;
+  CLI::App app("Serves one model on a unix socket. Started by hearth; not meant to be used by hand.", "hearth-runner");
+  app.add_option("--model", model.path, "GGUF file")->required();
+  app.add_option("--name", model.name, "id of the model");
+  app.add_option("--socket", arguments.socket, "unix socket to listen on")->required();
+  app.add_option("--ctx", model.context_tokens, "tokens per conversation; 0 = trained, at most 8192");
+  app.add_option("--parallel", model.parallel, "sequences at once");
+  app.add_option("--queue", arguments.engine.queue, "requests that may wait");
+  app.add_option("--threads", model.threads, "compute threads; 0 = all cores");
+  app.add_option("--batch", model.batch_tokens, "token budget of one step");
+  app.add_flag("--debug", arguments.debug, "log at DEBUG");
+  CLI11_PARSE(app, argc, argv);
+  arguments.engine.parallel = model.parallel;
+  arguments.engine.step_tokens = model.batch_tokens;
+
+  const auto log = base::make_stderr_log(arguments.debug ? base::LogLevel::kDebug : base::LogLevel::kInfo);
+  std::signal(SIGPIPE, SIG_IGN);
+  rt::IoThreads threads(1);
+  int exit_code = 0;
+  rt::run_here([](const Arguments& a, rt::IoThreads& t, base::Log& l, int& code) -> rt::Task<void> { co_await run(a, t, l, code); }(
+      arguments, threads, *log, exit_code));
+  return exit_code;
+}

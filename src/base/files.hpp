@@ -1,0 +1,27 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "base/bytes.hpp"
+#include "base/result.hpp"
+
+namespace hearth::base {
+
+// The whole file; kIo names the path and the reason; kPayloadTooLarge over `limit`.
+[[nodiscard]] Result<std::string> read_file(const std::filesystem::path& path, Bytes limit = 64_MiB);
+
+// Temp file in the same folder, fsync, rename, fsync of the folder: a kill at any instant leaves the old or the new
+// content. Missing parent folders are made.
+[[nodiscard]] Result<void> write_file_atomically(const std::filesystem::path& path, std::string_view content);
+
+// $HOME, or the password database's entry.
+[[nodiscard]] std::filesystem::path home_folder();
+// "~/x" and "~" expanded; anything else unchanged.
+[[nodiscard]] std::filesystem::path expand_user(std::string_view path);
+[[nodiscard]] std::string env_or(const char* name, std::string_view fallback);
+// "No such file or directory" for an errno value.
+[[nodiscard]] std::string errno_text(int error);
+
+}  // namespace hearth::base

@@ -1,0 +1,108 @@
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <system_error>
+
+#include "base/files.hpp"
+#include "base/strings.hpp"
+
+namespace hearth::base {
+namespace {
+
+class Fd {
+ public:
+  explicit Fd(int fd) : fd_(fd) {}
+  Fd(const Fd&) = delete;
+  Fd& operator=(const Fd&) = delete;
+  ~Fd() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  [[nodiscard]] int get() const { return fd_; }
+  [[nodiscard]] bool ok() const { return fd_ >= 0; }
+
+ private:
+  int fd_;
+};
+
+std::unexpected<Error> io_error(std::string_view what, const std::filesystem::path& path, int error) {
+  return fail(ErrorCode::kIo, fmt::format("{} {}: {}", what, path.string(), errno_text(error)));
+}
+
+}  // namespace
+
+std::string errno_text(int error) { return std::generic_category().message(error); }
+
+Result<std::string> read_file(const std::filesystem::path& path, Bytes limit) {
+  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.ok()) return io_error("cannot read", path, errno);
+  std::string out;
+  char buffer[16384];
+  while (true) {
+    const auto n = ::read(fd.get(), buffer, sizeof buffer);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return io_error("cannot read", path, errno);
+    if (n == 0) return out;
+    out.append(buffer, static_cast<std::size_t>(n));
+    if (out.size() > limit.count)
+      return fail(ErrorCode::kPayloadTooLarge, fmt::format("cannot read {}: larger than {}", path.string(), human(limit)));
+  }
+}
+
+Result<void> write_file_atomically(const std::filesystem::path& path, std::string_view content) {
+  std::error_code error;
+  const auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+  std::filesystem::create_directories(folder, error);
+  if (error) return fail(ErrorCode::kIo, fmt::format("cannot make folder {}: {}", folder.string(), error.message()));
+  const auto temp = folder / fmt::format(".{}.{}.tmp", path.filename().string(), random_id(8));
+  {
+    const Fd fd(::open(temp.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+    if (!fd.ok()) return io_error("cannot write", temp, errno);
+    while (!content.empty()) {
+      const auto n = ::write(fd.get(), content.data(), content.size());
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) {
+        const int reason = errno;
+        ::unlink(temp.c_str());
+        return io_error("cannot write", path, reason);
+      }
+      content.remove_prefix(static_cast<std::size_t>(n));
+    }
+    if (::fsync(fd.get()) != 0) {
+      const int reason = errno;
+      ::unlink(temp.c_str());
+      return io_error("cannot write", path, reason);
+    }
+  }
+  if (::rename(temp.c_str(), path.c_str()) != 0) {
+    const int reason = errno;
+    ::unlink(temp.c_str());
+    return io_error("cannot write", path, reason);
+  }
+  const Fd dir(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!dir.ok() || ::fsync(dir.get()) != 0) return io_error("cannot sync folder", folder, errno);
+  return {};
+}
+
+std::filesystem::path home_folder() {
+  if (const char* home = std::getenv("HOME"); home != nullptr && *home != '\0') return home;
+  if (const passwd* entry = ::getpwuid(::getuid()); entry != nullptr) return entry->pw_dir;
+  return "/";
+}
+
+std::filesystem::path expand_user(std::string_view path) {
+  if (path == "~") return home_folder();
+  if (path.starts_with("~/")) return home_folder() / path.substr(2);
+  return path;
+}
+
+std::string env_or(const char* name, std::string_view fallback) {
+  const char* value = std::getenv(name);
+  return value != nullptr && *value != '\0' ? std::string(value) : std::string(fallback);
+}
+
+}  // namespace hearth::base

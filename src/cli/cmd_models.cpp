@@ -1,0 +1,182 @@
+#include <fmt/format.h>
+
+#include "base/bytes.hpp"
+#include "base/clock.hpp"
+#include "cli/commands.hpp"
+#include "cli/model_source.hpp"
+#include "cli/terminal.hpp"
+#include "http/message.hpp"
+
+namespace hearth::cli {
+namespace {
+
+struct NoOptions {};
+struct RefOptions {
+  std::string ref;
+};
+struct RefsOptions {
+  std::vector<std::string> refs;
+};
+struct ImportOptions {
+  std::string path;
+  std::string name;
+};
+struct CopyOptions {
+  std::string from;
+  std::string to;
+};
+
+std::string text_of(const json::Value& object, std::string_view key) {
+  const auto* value = object.is_object() ? object.get_object().if_contains(key) : nullptr;
+  if (value == nullptr || value->is_null()) return "-";
+  if (value->is_string()) return std::string(value->get_string());
+  return json::to_text(*value);
+}
+
+std::uint64_t number_of(const json::Value& object, std::string_view key) {
+  const auto* value = object.is_object() ? object.get_object().if_contains(key) : nullptr;
+  return value != nullptr && value->is_number() ? value->to_number<std::uint64_t>() : 0;
+}
+
+std::string count_text(std::uint64_t n) {
+  if (n == 0) return "-";
+  if (n >= 1'000'000'000) return fmt::format("{:.1f}B", static_cast<double>(n) / 1e9);
+  if (n >= 1'000'000) return fmt::format("{:.1f}M", static_cast<double>(n) / 1e6);
+  return fmt::format("{}K", n / 1000);
+}
+
+int list_models(Context& context, const NoOptions&) {
+  const auto models = ModelSource(context).list();
+  if (!models) return report(models.error());
+  if (context.globals.json) {
+    fmt::print("{}\n", json::to_text(*models));
+    return kExitOk;
+  }
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& m : models->get_array())
+    rows.push_back({text_of(m, "name"), base::human({number_of(m, "size")}), count_text(number_of(m, "parameters")),
+                    text_of(m, "quantization"), text_of(m, "context"), text_of(m, "task")});
+  if (rows.empty()) fmt::print(stderr, "no models yet; add a GGUF file with: hearth import PATH\n");
+  else print_table({"NAME", "SIZE", "PARAMS", "QUANT", "CONTEXT", "TASK"}, rows, {1, 2, 4});
+  return kExitOk;
+}
+
+int show_model(Context& context, const RefOptions& options) {
+  const auto info = ModelSource(context).info(options.ref);
+  if (!info) return report(info.error());
+  if (context.globals.json) {
+    fmt::print("{}\n", json::to_text(*info));
+    return kExitOk;
+  }
+  for (const auto* key : {"name", "path", "format", "architecture", "parameters", "quantization", "size", "context", "task", "license",
+                          "modified_at", "digest"})
+    fmt::print("{:<14}{}\n", key, std::string(key) == "size" ? base::human({number_of(*info, key)}) : text_of(*info, key));
+  if (context.globals.verbose) {
+    for (const auto& [key, value] : info->get_object().at("metadata").get_object()) fmt::print("  {} = {}\n", std::string(key), json::to_text(value));
+  }
+  return kExitOk;
+}
+
+int import_model(Context& context, const ImportOptions& options) {
+  const auto model = ModelSource(context).import(options.path, options.name);
+  if (!model) return report(model.error());
+  if (context.globals.json) fmt::print("{}\n", json::to_text(*model));
+  else if (!context.globals.quiet)
+    fmt::print("imported {} ({}, {}); nothing was copied\ntry: hearth run {} \"Hello\"\n", text_of(*model, "name"),
+               base::human({number_of(*model, "size")}), text_of(*model, "quantization"), text_of(*model, "name"));
+  return kExitOk;
+}
+
+int delete_models(Context& context, const RefsOptions& options) {
+  for (const auto& ref : options.refs) {
+    if (const auto done = ModelSource(context).remove(ref); !done) return report(done.error());
+    if (!context.globals.quiet) fmt::print("deleted {}\n", ref);
+  }
+  return kExitOk;
+}
+
+int copy_model(Context& context, const CopyOptions& options) {
+  if (const auto done = ModelSource(context).copy(options.from, options.to); !done) return report(done.error());
+  if (!context.globals.quiet) fmt::print("copied {} to {}\n", options.from, options.to);
+  return kExitOk;
+}
+
+std::string expiry_text(const json::Value& model) {
+  const std::string at = text_of(model, "expires_at");
+  return at == "-" ? (number_of(model, "busy") > 0 ? "in use" : "never") : at.substr(0, 19) + "Z";
+}
+
+int show_loaded(Context& context, const NoOptions&) {
+  const auto client = context.client();
+  if (!client) return report(client.error());
+  const auto text = client->models();
+  if (!text) return report(text.error());
+  auto value = json::parse(*text);
+  if (!value) return report(value.error());
+  const auto& loaded = value->get_object()["loaded"];
+  if (context.globals.json) {
+    fmt::print("{}\n", json::to_text(loaded));
+    return kExitOk;
+  }
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& m : loaded.get_array())
+    rows.push_back({text_of(m, "name"), text_of(m, "state"), text_of(m, "device"), base::human({number_of(m, "size")}), text_of(m, "context"),
+                    fmt::format("{}/{}", text_of(m, "busy"), text_of(m, "slots")), expiry_text(m)});
+  if (rows.empty()) fmt::print(stderr, "no model is loaded\n");
+  else print_table({"NAME", "STATE", "DEVICE", "MEMORY", "CONTEXT", "SLOTS", "EXPIRES"}, rows, {3, 4});
+  return kExitOk;
+}
+
+int stop(Context& context, const RefOptions& options) {
+  const auto client = context.client();
+  if (!client) return report(client.error());
+  const auto there = client->models();  // never touches a foreign server
+  if (!there) return report(there.error());
+  const auto done = options.ref.empty() ? client->post("/hearth/v1/shutdown", "{}")
+                                        : client->post("/hearth/v1/models/" + http::percent_encode(options.ref) + "/unload", "{}");
+  if (!done) return report(done.error());
+  if (!context.globals.quiet)
+    fmt::print("{}\n", options.ref.empty() ? "stopping the server at " + client->endpoint().describe() : "unloaded " + options.ref);
+  return kExitOk;
+}
+
+void declare_ref(CLI::App& sub, RefOptions& o) { sub.add_option("MODEL", o.ref, "model id")->required(); }
+void declare_refs(CLI::App& sub, RefsOptions& o) { sub.add_option("MODEL", o.refs, "model ids")->required(); }
+void declare_nothing(CLI::App&, NoOptions&) {}
+void declare_import(CLI::App& sub, ImportOptions& o) {
+  sub.add_option("PATH", o.path, "a GGUF file, or a folder with one; it stays where it is")->required();
+  sub.add_option("--name", o.name, "id to give it (default: from the file name)")->type_name("N");
+}
+
+}  // namespace
+
+void add_models(CLI::App& app, Command& command) {
+  CLI::App* models = add_command<NoOptions>(app, command, "models", "models that are loaded now; or manage them", declare_nothing, show_loaded);
+  models->require_subcommand(0, 1);
+  models->fallthrough();
+  const std::string list_help = "models that are installed";
+  const std::string info_help = "what is known of a model";
+  const std::string import_help = "use a GGUF file where it lies";
+  const std::string delete_help = "remove a model (an imported file itself is never touched)";
+  add_command<NoOptions>(*models, command, "list", list_help, declare_nothing, list_models);
+  add_command<RefOptions>(*models, command, "info", info_help, declare_ref, show_model);
+  add_command<ImportOptions>(*models, command, "import", import_help, declare_import, import_model);
+  add_command<RefsOptions>(*models, command, "delete", delete_help, declare_refs, delete_models);
+  add_command<NoOptions>(app, command, "ps", "models that are loaded now", declare_nothing, show_loaded);
+  add_command<NoOptions>(app, command, "list", list_help, declare_nothing, list_models);
+  add_command<RefOptions>(app, command, "show", info_help, declare_ref, show_model);
+  add_command<ImportOptions>(app, command, "import", import_help, declare_import, import_model);
+  add_command<RefsOptions>(app, command, "delete", delete_help, declare_refs, delete_models)->alias("rm");
+  add_command<CopyOptions>(
+      app, command, "copy", "a second id for a model",
+      [](CLI::App& sub, CopyOptions& o) {
+        sub.add_option("A", o.from, "existing model")->required();
+        sub.add_option("B", o.to, "new id")->required();
+      },
+      copy_model);
+  add_command<RefOptions>(
+      app, command, "stop", "unload MODEL; without one, stop the server",
+      [](CLI::App& sub, RefOptions& o) { sub.add_option("MODEL", o.ref, "model id"); }, stop);
+}
+
+}  // namespace hearth::cli

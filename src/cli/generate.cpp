@@ -1,0 +1,68 @@
+#include "cli/generate.hpp"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "base/strings.hpp"
+#include "cli/terminal.hpp"
+
+namespace hearth::cli {
+namespace {
+
+void print_statistics(const domain::Finished& finished) {
+  const double seconds = std::chrono::duration<double>(finished.timings.decode).count();
+  const auto first = std::chrono::duration<double, std::milli>(finished.timings.first_token).count();
+  fmt::print(stderr, "\n{} prompt tokens ({} cached), {} tokens, first after {:.0f} ms", finished.usage.prompt, finished.usage.cached,
+             finished.usage.completion, first);
+  if (seconds > 0 && finished.usage.completion > 1)
+    fmt::print(stderr, ", {:.1f} tokens/s", static_cast<double>(finished.usage.completion - 1) / seconds);
+  fmt::print(stderr, "\n");
+}
+
+}  // namespace
+
+Result<std::string> resolve_model(const Context& context, const std::string& model) {
+  std::error_code error;
+  if (!base::ends_with_ignore_case(model, ".gguf") || !std::filesystem::exists(model, error)) return model;
+  store::Library library(context.home, *context.log);
+  HEARTH_TRY(const auto entry, library.import(model, ""));
+  if (!context.globals.quiet) fmt::print(stderr, "imported {} as {}\n", model, entry.id());
+  return entry.id();
+}
+
+Result<GenerateOutcome> stream_chat(const Context& context, const sdk::Client& client, const GenerateOptions& options,
+                                    const std::vector<domain::Message>& messages) {
+  domain::ChatRequest request;
+  request.envelope.model = options.model;
+  if (!options.system.empty()) request.messages.push_back({domain::Role::kSystem, {domain::TextPart{options.system}}});
+  request.messages.insert(request.messages.end(), messages.begin(), messages.end());
+  auto& generation = request.generation;
+  generation.max_tokens = options.max_tokens;
+  // As Ollama's and llama-server's terminals do: a little restraint.
+  generation.sampling.temperature = options.temperature.value_or(0.8);
+  generation.sampling.top_p = options.top_p.value_or(0.95);
+  generation.sampling.top_k = options.top_k.value_or(40);
+  if (options.seed) generation.sampling.seed = static_cast<std::uint64_t>(*options.seed);
+  generation.stop = options.stop;
+  GenerateOutcome outcome;
+  const InterruptScope interrupt;
+  HEARTH_TRY(outcome.interrupted, client.run(
+                                      request,
+                                      [&](const domain::Event& event) {
+                                        if (const auto* delta = std::get_if<domain::Delta>(&event)) {
+                                          outcome.text += delta->text;
+                                          std::fwrite(delta->text.data(), 1, delta->text.size(), stdout);
+                                          std::fflush(stdout);
+                                        } else if (const auto* finished = std::get_if<domain::Finished>(&event)) {
+                                          if (!outcome.text.ends_with('\n')) fmt::print("\n");
+                                          std::fflush(stdout);
+                                          if (context.globals.verbose) print_statistics(*finished);
+                                        }
+                                      },
+                                      interrupt.token()));
+  if (outcome.interrupted) fmt::print("\n");
+  return outcome;
+}
+
+}  // namespace hearth::cli

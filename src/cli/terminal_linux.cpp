@@ -1,0 +1,96 @@
+#include <fmt/format.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <poll.h>
+#include <thread>
+
+#include "cli/terminal.hpp"
+
+namespace hearth::cli {
+namespace {
+
+// Characters, not bytes: continuation bytes take no column.
+std::size_t width_of(std::string_view text) {
+  return static_cast<std::size_t>(std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+}
+
+}  // namespace
+
+bool stdin_is_terminal() { return ::isatty(STDIN_FILENO) != 0; }
+bool stdout_is_terminal() { return ::isatty(STDOUT_FILENO) != 0; }
+
+std::string read_all_stdin() {
+  std::string out;
+  char buffer[8192];
+  while (const auto n = std::fread(buffer, 1, sizeof buffer, stdin)) out.append(buffer, n);
+  return out;
+}
+
+void print_table(const std::vector<std::string>& header, const std::vector<std::vector<std::string>>& rows,
+                 const std::vector<std::size_t>& right) {
+  std::vector<std::size_t> widths(header.size());
+  const auto measure = [&](const std::vector<std::string>& row) {
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width_of(row[i]));
+  };
+  measure(header);
+  for (const auto& row : rows) measure(row);
+  const auto print = [&](const std::vector<std::string>& row) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      const std::string pad(widths[i] - width_of(row[i]), ' ');
+      const bool at_right = std::ranges::find(right, i) != right.end();
+      line += at_right ? pad + row[i] : row[i] + pad;
+      if (i + 1 < row.size()) line += "  ";
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    fmt::print("{}\n", line);
+  };
+  print(header);
+  for (const auto& row : rows) print(row);
+}
+
+// SIGINT is blocked and read from a descriptor by a thread of its own: no work in signal handlers.
+struct InterruptScope::Impl {
+  std::stop_source stop;
+  sigset_t signals{};
+  sigset_t before{};
+  int fd = -1;
+  int wake[2] = {-1, -1};
+  std::thread watcher;
+
+  void watch() {
+    while (true) {
+      pollfd fds[2] = {{.fd = fd, .events = POLLIN, .revents = 0}, {.fd = wake[0], .events = POLLIN, .revents = 0}};
+      if (::poll(fds, 2, -1) < 0) continue;
+      if (fds[1].revents != 0) return;
+      signalfd_siginfo info{};
+      if (::read(fd, &info, sizeof info) == sizeof info) stop.request_stop();
+    }
+  }
+};
+
+InterruptScope::InterruptScope() : impl_(new Impl) {
+  ::sigemptyset(&impl_->signals);
+  ::sigaddset(&impl_->signals, SIGINT);
+  ::pthread_sigmask(SIG_BLOCK, &impl_->signals, &impl_->before);
+  impl_->fd = ::signalfd(-1, &impl_->signals, SFD_CLOEXEC);
+  if (::pipe2(impl_->wake, 0) != 0) std::abort();
+  impl_->watcher = std::thread([impl = impl_] { impl->watch(); });
+}
+
+InterruptScope::~InterruptScope() {
+  (void)!::write(impl_->wake[1], "x", 1);
+  impl_->watcher.join();
+  ::close(impl_->fd);
+  ::close(impl_->wake[0]);
+  ::close(impl_->wake[1]);
+  ::pthread_sigmask(SIG_SETMASK, &impl_->before, nullptr);
+  delete impl_;
+}
+
+std::stop_token InterruptScope::token() const { return impl_->stop.get_token(); }
+
+}  // namespace hearth::cli

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "domain/answer.hpp"
+#include "domain/event.hpp"
+#include "domain/request.hpp"
+
+// What every dialect offers: pure functions from wire bytes to domain values and back. No I/O, no HTTP types; streams leave as
+// frames, whose bytes on the wire (SSE or NDJSON) are the HTTP layer's business.
+namespace hearth::dialect {
+
+struct Frame {
+  std::string event;  // SSE event name; empty = none
+  std::string data;
+  friend bool operator==(const Frame&, const Frame&) = default;
+};
+enum class Framing { kSse, kNdjson };
+
+// What the edge adds to an answer. The clock outlives every renderer.
+struct Edge {
+  const base::Clock* clock = nullptr;
+  std::string id;  // random part of answer ids, e.g. "k3v9…"; the dialect adds its prefix
+};
+
+// Writes one answer in one dialect: either body() of the whole answer, or frames() for each event in order.
+class Renderer {
+ public:
+  virtual ~Renderer() = default;
+  [[nodiscard]] virtual std::string body(const domain::Answer& answer) = 0;
+  // Failed gives the dialect's in-stream error. REQUIRES: events of one stream in order.
+  [[nodiscard]] virtual std::vector<Frame> frames(const domain::Event& event) = 0;
+};
+
+// A request of any dialect, taken apart.
+struct Call {
+  domain::Request request;
+  std::vector<std::string> ignored;  // paths of fields that are unknown or not honoured
+  bool stream = false;
+  Framing framing = Framing::kSse;
+  std::unique_ptr<Renderer> renderer;
+};
+
+// An error as a dialect says it.
+struct ErrorAnswer {
+  int status = 500;
+  std::string body;
+};
+
+}  // namespace hearth::dialect

@@ -1,0 +1,260 @@
+#include <charconv>
+#include <limits>
+
+#include "base/strings.hpp"
+#include "dialect/native/names.hpp"
+#include "dialect/native/native.hpp"
+#include "json/reader.hpp"
+
+namespace hearth::dialect::native {
+namespace {
+
+using json::Item;
+using json::Object;
+
+constexpr std::int64_t kInt32Max = std::numeric_limits<std::int32_t>::max();
+constexpr std::int64_t kInt32Min = std::numeric_limits<std::int32_t>::min();
+constexpr double kAny = std::numeric_limits<double>::max();
+
+template <class E, std::size_t N>
+void read_enum(Object& in, std::string_view key, const Names<E, N>& names, E& out) {
+  const auto item = in.get(key);
+  if (!item) return;
+  if (const auto value = value_of(names, item->text())) out = *value;
+  else item->fail("is not a known name");
+}
+
+domain::Tokens read_tokens(const Item& item) {
+  domain::Tokens out;
+  item.each([&](const Item& t) { out.push_back(static_cast<domain::Token>(t.integer(kInt32Min, kInt32Max))); });
+  return out;
+}
+
+void read_map(Object& in, std::string_view key, std::map<std::string, std::string>& out) {
+  const auto item = in.get(key);
+  if (!item) return;
+  if (!item->is_object()) return item->fail("must be an object");
+  for (const auto& [k, v] : item->value().get_object()) out[k] = Item(v, item->path() + "." + std::string(k), in.report()).text();
+}
+
+std::string read_bytes(Object& in, std::string_view key) {
+  std::string text;
+  in.text(key, text);
+  auto bytes = base::base64_decode(text);
+  if (!bytes) in.fail(key, "is not base64");
+  return std::move(bytes).value_or("");
+}
+
+void read_envelope(Object& in, domain::Envelope& e) {
+  in.text("model", e.model);
+  if (const auto item = in.get("keep_alive_ns")) e.keep_alive = std::chrono::nanoseconds(item->integer());
+  read_enum(in, "priority", kPriorities, e.priority);
+  read_map(in, "labels", e.labels);
+  in.boolean("strict", e.strict);
+  in.optional_integer("context_tokens", e.context_tokens, 1, kInt32Max);
+}
+
+void read_part(Object& in, std::vector<domain::Part>& out) {
+  if (const auto text = in.get("text")) out.emplace_back(domain::TextPart{text->text()});
+  if (const auto text = in.get("refusal")) out.emplace_back(domain::RefusalPart{text->text()});
+  in.object("image", [&](Object& o) {
+    domain::ImagePart p{.data = read_bytes(o, "data"), .media_type = {}, .url = {}};
+    o.text("media_type", p.media_type);
+    o.text("url", p.url);
+    out.emplace_back(std::move(p));
+  });
+  in.object("audio", [&](Object& o) {
+    domain::AudioPart p{.data = read_bytes(o, "data"), .format = {}};
+    o.text("format", p.format);
+    out.emplace_back(std::move(p));
+  });
+  in.object("file", [&](Object& o) {
+    domain::FilePart p{.data = read_bytes(o, "data"), .media_type = {}, .name = {}, .url = {}};
+    o.text("media_type", p.media_type);
+    o.text("name", p.name);
+    o.text("url", p.url);
+    out.emplace_back(std::move(p));
+  });
+  in.object("tool_call", [&](Object& o) {
+    domain::ToolCallPart p;
+    o.text("id", p.id);
+    o.text("name", p.name);
+    o.text("arguments", p.arguments);
+    out.emplace_back(std::move(p));
+  });
+  in.object("tool_result", [&](Object& o) {
+    domain::ToolResultPart p;
+    o.text("id", p.id);
+    o.text("name", p.name);
+    o.text("text", p.text);
+    o.boolean("is_error", p.is_error);
+    out.emplace_back(std::move(p));
+  });
+  in.object("thinking", [&](Object& o) {
+    domain::ThinkingPart p;
+    o.text("text", p.text);
+    o.text("signature", p.signature);
+    out.emplace_back(std::move(p));
+  });
+}
+
+void read_sampling(Object& in, domain::Sampling& s) {
+  in.number("temperature", s.temperature, 0, kAny);
+  in.integer("top_k", s.top_k, kInt32Min, kInt32Max);
+  in.number("top_p", s.top_p, 0, kAny);
+  in.number("min_p", s.min_p, 0, kAny);
+  in.number("typical_p", s.typical_p, 0, kAny);
+  in.number("repeat_penalty", s.repeat_penalty, 0, kAny);
+  in.number("presence_penalty", s.presence_penalty, -kAny, kAny);
+  in.number("frequency_penalty", s.frequency_penalty, -kAny, kAny);
+  in.integer("repeat_last_n", s.repeat_last_n, -1, kInt32Max);
+  in.each("logit_bias", [&](const Item& pair) {
+    std::vector<double> values;
+    pair.each([&](const Item& v) { values.push_back(v.number()); });
+    if (values.size() != 2) return pair.fail("must be [token, bias]");
+    s.logit_bias[static_cast<domain::Token>(values[0])] = values[1];
+  });
+  if (const auto item = in.get("seed")) {
+    const std::string text = item->text();
+    std::uint64_t seed = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seed);
+    if (error != std::errc{} || end != text.data() + text.size()) item->fail("is not a number");
+    s.seed = seed;
+  }
+  in.boolean("ignore_eos", s.ignore_eos);
+}
+
+void read_generation(Object& in, domain::Generation& g) {
+  in.object("sampling", [&](Object& o) { read_sampling(o, g.sampling); });
+  in.each("stop", [&](const Item& s) { g.stop.push_back(s.text()); });
+  in.optional_integer("max_tokens", g.max_tokens, 0, kInt32Max);
+  in.integer("n", g.n, 1, 128);
+  in.boolean("logprobs", g.logprobs);
+  in.integer("top_logprobs", g.top_logprobs, 0, 20);
+  in.boolean("truncate", g.truncate);
+}
+
+void read_format(Object& in, domain::ResponseFormat& f) {
+  in.object("response_format", [&](Object& o) {
+    read_enum(o, "kind", kFormats, f.kind);
+    o.text("text", f.text);
+    o.text("name", f.name);
+    o.boolean("strict", f.strict);
+  });
+}
+
+void read_inputs(Object& in, std::string_view key, std::vector<std::variant<std::string, domain::Tokens>>& out) {
+  in.each(key, [&](const Item& item) {
+    if (item.is_string()) out.emplace_back(item.text());
+    else out.emplace_back(read_tokens(item));
+  });
+}
+
+void read_tools(Object& in, domain::ChatRequest& r) {
+  in.each("tools", [&](const Item& item) {
+    item.object([&](Object& o) {
+      domain::Tool t;
+      o.text("name", t.name);
+      o.text("description", t.description);
+      o.text("parameters", t.parameters);
+      o.boolean("strict", t.strict);
+      r.tools.push_back(std::move(t));
+    });
+  });
+  in.object("tool_choice", [&](Object& o) {
+    read_enum(o, "mode", kToolModes, r.tool_choice.mode);
+    o.text("name", r.tool_choice.name);
+    o.boolean("parallel", r.tool_choice.parallel);
+  });
+}
+
+domain::ChatRequest read_chat(Object& in) {
+  domain::ChatRequest r;
+  read_envelope(in, r.envelope);
+  in.each("messages", [&](const Item& item) {
+    item.object([&](Object& o) {
+      domain::Message m;
+      read_enum(o, "role", kRoles, m.role);
+      if (const auto text = o.get("content")) m.parts.emplace_back(domain::TextPart{text->text()});  // short form
+      o.each("parts", [&](const Item& p) { p.object([&](Object& part) { read_part(part, m.parts); }); });
+      r.messages.push_back(std::move(m));
+    });
+  });
+  read_tools(in, r);
+  read_format(in, r.response_format);
+  in.object("reasoning", [&](Object& o) {
+    read_enum(o, "effort", kEfforts, r.reasoning.effort);
+    o.optional_integer("budget_tokens", r.reasoning.budget_tokens, 0, kInt32Max);
+    o.boolean("hidden", r.reasoning.hidden);
+  });
+  read_generation(in, r.generation);
+  in.object("conversation", [&](Object& o) {
+    r.conversation.emplace();
+    o.text("id", r.conversation->id);
+    o.boolean("reset", r.conversation->reset);
+  });
+  in.text("template_override", r.template_override);
+  read_map(in, "template_arguments", r.template_arguments);
+  return r;
+}
+
+domain::Request read_by_kind(Object& in) {
+  const std::string kind = in.required_text("kind");
+  if (kind == "chat") return read_chat(in);
+  if (kind == "render") return domain::RenderRequest{read_chat(in)};
+  if (kind == "completion") {
+    domain::CompletionRequest r;
+    read_envelope(in, r.envelope);
+    read_inputs(in, "prompts", r.prompts);
+    in.text("suffix", r.suffix);
+    in.boolean("echo", r.echo);
+    in.boolean("raw", r.raw);
+    read_format(in, r.response_format);
+    read_generation(in, r.generation);
+    return r;
+  }
+  if (kind == "embed") {
+    domain::EmbedRequest r;
+    read_envelope(in, r.envelope);
+    read_inputs(in, "inputs", r.inputs);
+    in.optional_integer("dimensions", r.dimensions, kInt32Min, kInt32Max);
+    in.boolean("normalize", r.normalize);
+    in.boolean("truncate", r.truncate);
+    return r;
+  }
+  if (kind == "rerank") {
+    domain::RerankRequest r;
+    read_envelope(in, r.envelope);
+    in.text("query", r.query);
+    in.each("documents", [&](const Item& d) { r.documents.push_back(d.text()); });
+    in.optional_integer("top_n", r.top_n, 0, kInt32Max);
+    return r;
+  }
+  if (kind == "tokenize") {
+    domain::TokenizeRequest r;
+    read_envelope(in, r.envelope);
+    in.text("text", r.text);
+    in.boolean("add_special", r.add_special);
+    in.boolean("parse_special", r.parse_special);
+    return r;
+  }
+  if (kind == "detokenize") {
+    domain::DetokenizeRequest r;
+    read_envelope(in, r.envelope);
+    if (const auto tokens = in.require("tokens")) r.tokens = read_tokens(*tokens);
+    return r;
+  }
+  in.fail("kind", "must be chat, completion, embed, rerank, tokenize, detokenize or render");
+  return domain::ChatRequest{};
+}
+
+}  // namespace
+
+Result<domain::Request> read_request(std::string_view text) {
+  domain::Request request;
+  HEARTH_TRY(const auto report, json::read_object(text, [&](Object& in) { request = read_by_kind(in); }));
+  (void)report;
+  return request;
+}
+
+}  // namespace hearth::dialect::native

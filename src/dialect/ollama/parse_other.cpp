@@ -1,0 +1,92 @@
+#include "dialect/common/parse.hpp"
+#include "dialect/ollama/ollama.hpp"
+#include "dialect/ollama/parse.hpp"
+#include "dialect/ollama/render.hpp"
+
+namespace hearth::dialect::ollama {
+namespace {
+
+using common::kInt32Max;
+using json::Object;
+
+void read_embed_common(Object& in, domain::EmbedRequest& out) {
+  common::read_model(in, "model", out.envelope.model);
+  common::read_keep_alive(in, out.envelope);
+  domain::Generation unused;  // samplers mean nothing here; their types are checked all the same
+  read_options(in, unused, out.envelope);
+}
+
+// model, or its older name.
+void read_either_name(Object& in, std::string& out) {
+  const bool older = !in.has("model") && in.has("name");
+  common::read_model(in, older ? "name" : "model", out);
+  in.accept("name");
+}
+
+}  // namespace
+
+Result<Call> parse_embed(std::string_view body, const Edge& edge) {
+  domain::EmbedRequest request{.truncate = true};
+  HEARTH_TRY(json::Report report, json::read_object(body, [&](Object& in) {
+               read_embed_common(in, request);
+               if (const auto input = in.get("input")) {
+                 if (input->is_string() && !input->text().empty()) {
+                   request.inputs.emplace_back(input->text());
+                 } else if (input->is_array()) {
+                   for (auto& text : common::read_texts(*input)) request.inputs.emplace_back(std::move(text));
+                 } else if (!input->is_string()) {
+                   input->fail("must be a string or an array of strings");
+                 }
+               }
+               in.boolean("truncate", request.truncate);
+               in.optional_integer("dimensions", request.dimensions, 1, kInt32Max);
+             }));
+  Call call{.ignored = std::move(report.ignored), .framing = Framing::kNdjson};
+  call.renderer = embed_renderer({.edge = edge, .model = request.envelope.model});
+  call.request = std::move(request);
+  return call;
+}
+
+Result<Call> parse_embeddings(std::string_view body, const Edge& /*edge*/) {
+  domain::EmbedRequest request;
+  HEARTH_TRY(json::Report report, json::read_object(body, [&](Object& in) {
+               read_embed_common(in, request);
+               std::string prompt;
+               in.text("prompt", prompt);
+               if (!prompt.empty()) request.inputs.emplace_back(std::move(prompt));
+             }));
+  return Call{.request = std::move(request),
+              .ignored = std::move(report.ignored),
+              .framing = Framing::kNdjson,
+              .renderer = legacy_embedding_renderer()};
+}
+
+Result<ShowCall> parse_show(std::string_view body) {
+  ShowCall call;
+  HEARTH_TRY(json::Report report, json::read_object(body, [&](Object& in) {
+               read_either_name(in, call.model);
+               in.boolean("verbose", call.verbose);
+               in.ignore({"system", "template", "options"});
+             }));
+  call.ignored = std::move(report.ignored);
+  return call;
+}
+
+Result<CopyCall> parse_copy(std::string_view body) {
+  CopyCall call;
+  HEARTH_TRY(json::Report report, json::read_object(body, [&](Object& in) {
+               common::read_model(in, "source", call.source);
+               common::read_model(in, "destination", call.destination);
+             }));
+  call.ignored = std::move(report.ignored);
+  return call;
+}
+
+Result<DeleteCall> parse_delete(std::string_view body) {
+  DeleteCall call;
+  HEARTH_TRY(json::Report report, json::read_object(body, [&](Object& in) { read_either_name(in, call.model); }));
+  call.ignored = std::move(report.ignored);
+  return call;
+}
+
+}  // namespace hearth::dialect::ollama

@@ -1,0 +1,122 @@
+#include <algorithm>
+#include <fmt/format.h>
+
+#include "base/strings.hpp"
+#include "dialect/common/parse.hpp"
+#include "dialect/openai/parse.hpp"
+
+namespace hearth::dialect::openai {
+namespace {
+
+using common::kInt32Max;
+using json::Item;
+using json::Object;
+
+void read_logit_bias(Object& in, std::map<domain::Token, double>& out) {
+  const auto item = in.get("logit_bias");
+  if (!item) return;
+  if (!item->is_object()) return item->object([](Object&) {});  // reports the type
+  for (const auto& [key, value] : item->value().get_object()) {
+    const Item bias(value, fmt::format("{}.{}", item->path(), std::string_view(key)), item->report());
+    const auto token = base::parse_int(key);
+    if (!token || *token < 0 || *token > kInt32Max) return bias.fail("must have a token id as its key");
+    const double number = bias.number();
+    if (!(number >= -100 && number <= 100)) return bias.fail("must be from -100 to 100");
+    out[static_cast<domain::Token>(*token)] = number;
+  }
+}
+
+// Samplers that llama-server and others take beside OpenAI's.
+void read_further_samplers(Object& in, domain::Sampling& s) {
+  in.integer("top_k", s.top_k, -1, kInt32Max);
+  s.top_k = std::max(s.top_k, 0);  // -1 is how vLLM's clients write "all"
+  in.number("min_p", s.min_p, 0, 1);
+  in.number("typical_p", s.typical_p, 0, 1);
+  in.number("repeat_penalty", s.repeat_penalty, 0.01, 100);
+  in.integer("repeat_last_n", s.repeat_last_n, -1, kInt32Max);
+  in.boolean("ignore_eos", s.ignore_eos);
+}
+
+}  // namespace
+
+void read_stream(Object& in, StreamOptions& out) {
+  in.boolean("stream", out.stream);
+  in.object("stream_options", [&](Object& options) {
+    options.boolean("include_usage", out.include_usage);
+    bool obfuscate = false;
+    options.boolean("include_obfuscation", obfuscate);
+    if (obfuscate) options.ignore("include_obfuscation");
+  });
+}
+
+void read_generation(Object& in, domain::Generation& out) {
+  auto& s = out.sampling;
+  in.number("temperature", s.temperature, 0, 2);
+  in.number("top_p", s.top_p, 0, 1);
+  in.number("presence_penalty", s.presence_penalty, -2, 2);
+  in.number("frequency_penalty", s.frequency_penalty, -2, 2);
+  if (const auto seed = in.get("seed")) s.seed = static_cast<std::uint64_t>(seed->integer());
+  read_logit_bias(in, s.logit_bias);
+  read_further_samplers(in, s);
+  common::read_stop(in, "stop", out.stop);
+  in.optional_integer("max_tokens", out.max_tokens, 0, kInt32Max);
+  constexpr int kChoicesMax = 128;
+  in.integer("n", out.n, 1, kChoicesMax);
+}
+
+void read_response_format(Object& in, domain::ResponseFormat& out) {
+  using Kind = domain::ResponseFormat::Kind;
+  in.object("response_format", [&](Object& format) {
+    const std::string type = format.required_text("type");
+    if (type == "text") {
+      out.kind = Kind::kText;
+    } else if (type == "json_object") {
+      out.kind = Kind::kJson;
+      if (const auto schema = format.get("schema")) {  // llama-server's form
+        out.kind = Kind::kJsonSchema;
+        out.text = common::read_object_text(*schema);
+      }
+    } else if (type == "json_schema") {
+      out.kind = Kind::kJsonSchema;
+      if (const auto item = format.require("json_schema")) {
+        item->object([&](Object& wrapped) {
+          wrapped.text("name", out.name);
+          wrapped.boolean("strict", out.strict);
+          wrapped.ignore("description");
+          if (const auto schema = wrapped.require("schema")) out.text = common::read_object_text(*schema);
+        });
+      }
+    } else if (format.has("type")) {
+      format.fail("type", "must be \"text\", \"json_object\" or \"json_schema\"");
+    }
+  });
+}
+
+void read_short_formats(Object& in, domain::ResponseFormat& out) {
+  using Kind = domain::ResponseFormat::Kind;
+  if (const auto schema = in.get("json_schema")) {
+    out = {.kind = Kind::kJsonSchema, .text = common::read_object_text(*schema)};
+  }
+  if (const auto grammar = in.get("grammar")) {
+    std::string text = grammar->text();
+    if (!text.empty()) out = {.kind = Kind::kGrammar, .text = std::move(text)};
+  }
+}
+
+void read_reasoning(Object& in, domain::Reasoning& out) {
+  auto read_effort = [&out](const Item& item) {
+    const std::string name = item.text();
+    if (const auto effort = common::effort_from(name))
+      out.effort = *effort;
+    else
+      item.fail("must be none, minimal, low, medium, high or xhigh");
+  };
+  in.object("reasoning", [&](Object& reasoning) {  // the form of Responses, which chat clients send too
+    if (const auto effort = reasoning.get("effort")) read_effort(*effort);
+    reasoning.optional_integer("max_tokens", out.budget_tokens, 0, kInt32Max);
+    reasoning.boolean("exclude", out.hidden);
+  });
+  if (const auto effort = in.get("reasoning_effort")) read_effort(*effort);
+}
+
+}  // namespace hearth::dialect::openai

@@ -1,0 +1,109 @@
+#include "dialect/common/parse.hpp"
+#include "dialect/openai/openai.hpp"
+#include "dialect/openai/parse.hpp"
+#include "dialect/openai/render.hpp"
+
+namespace hearth::dialect::openai {
+namespace {
+
+using common::kInt32Max;
+using json::Object;
+
+void read_completion(Object& in, domain::CompletionRequest& out) {
+  common::read_model(in, "model", out.envelope.model);
+  common::read_keep_alive(in, out.envelope);
+  if (const auto prompt = in.require("prompt")) {
+    out.prompts = common::read_inputs(*prompt);
+    if (out.prompts.empty()) prompt->fail("must have at least one prompt");
+  }
+  out.raw = false;  // the vocabulary's own beginning-of-text token belongs before a prompt
+  in.text("suffix", out.suffix);
+  in.boolean("echo", out.echo);
+  constexpr int kDefaultTokens = 16;
+  out.generation.max_tokens = kDefaultTokens;
+  read_generation(in, out.generation);
+  if (const auto logprobs = in.get("logprobs")) {
+    constexpr int kLogprobsMax = 20;
+    out.generation.top_logprobs = static_cast<std::int32_t>(logprobs->integer(0, kLogprobsMax));
+    out.generation.logprobs = true;
+  }
+  read_short_formats(in, out.response_format);
+  read_response_format(in, out.response_format);
+  std::int32_t best_of = out.generation.n;
+  in.integer("best_of", best_of, 1, kInt32Max);
+  if (best_of != out.generation.n) in.ignore("best_of");
+  in.ignore({"user", "store", "metadata"});
+}
+
+}  // namespace
+
+Result<Call> parse_completion(std::string_view body, const Edge& edge) {
+  domain::CompletionRequest request;
+  StreamOptions options;
+  HEARTH_TRY(json::Report report, json::read_object(body, [&](Object& in) {
+               read_completion(in, request);
+               read_stream(in, options);
+             }));
+  Call call{.ignored = std::move(report.ignored), .stream = options.stream};
+  call.renderer = completion_renderer({.edge = edge,
+                                       .model = request.envelope.model,
+                                       .include_usage = options.include_usage,
+                                       .logprobs = request.generation.logprobs,
+                                       .top_logprobs = request.generation.top_logprobs > 0});
+  call.request = std::move(request);
+  return call;
+}
+
+Result<Call> parse_embeddings(std::string_view body, const Edge& edge) {
+  domain::EmbedRequest request;
+  bool base64 = false;
+  HEARTH_TRY(json::Report report, json::read_object(body, [&](Object& in) {
+               common::read_model(in, "model", request.envelope.model);
+               common::read_keep_alive(in, request.envelope);
+               if (const auto input = in.require("input")) {
+                 request.inputs = common::read_inputs(*input);
+                 if (request.inputs.empty()) input->fail("must have at least one text");
+               }
+               std::string encoding = "float";
+               in.text("encoding_format", encoding);
+               base64 = encoding == "base64";
+               if (!base64 && encoding != "float") in.fail("encoding_format", "must be \"float\" or \"base64\"");
+               in.optional_integer("dimensions", request.dimensions, 1, kInt32Max);
+               in.ignore("user");
+             }));
+  Call call{.ignored = std::move(report.ignored)};
+  call.renderer = embeddings_renderer({.edge = edge, .model = request.envelope.model, .base64 = base64});
+  call.request = std::move(request);
+  return call;
+}
+
+Result<Call> parse_tokenize(std::string_view body, const Edge& edge) {
+  domain::TokenizeRequest request;
+  bool with_pieces = false;
+  HEARTH_TRY(json::Report report, json::read_object(body, [&](Object& in) {
+               common::read_model(in, "model", request.envelope.model);
+               common::read_keep_alive(in, request.envelope);
+               if (const auto text = in.get("text"))
+                 request.text = text->text();
+               else
+                 request.text = in.required_text("content");
+               in.boolean("add_special", request.add_special);
+               in.boolean("parse_special", request.parse_special);
+               in.boolean("with_pieces", with_pieces);
+             }));
+  return Call{.request = std::move(request),
+              .ignored = std::move(report.ignored),
+              .renderer = tokenize_renderer({.edge = edge, .with_pieces = with_pieces})};
+}
+
+Result<Call> parse_detokenize(std::string_view body, const Edge& /*edge*/) {
+  domain::DetokenizeRequest request;
+  HEARTH_TRY(json::Report report, json::read_object(body, [&](Object& in) {
+               common::read_model(in, "model", request.envelope.model);
+               common::read_keep_alive(in, request.envelope);
+               if (const auto tokens = in.require("tokens")) request.tokens = common::read_tokens(*tokens);
+             }));
+  return Call{.request = std::move(request), .ignored = std::move(report.ignored), .renderer = detokenize_renderer()};
+}
+
+}  // namespace hearth::dialect::openai

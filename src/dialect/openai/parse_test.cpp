@@ -1,0 +1,283 @@
+#include <gtest/gtest.h>
+
+#include "dialect/openai/openai.hpp"
+#include "dialect/testing/wrong_types.hpp"
+
+namespace hearth::dialect::openai {
+namespace {
+
+using domain::ChatRequest;
+using testing::TypeRules;
+
+// Every field that is read, with a value of its own.
+constexpr std::string_view kChat = R"({
+  "model": "org/Tiny:q8_0", "keep_alive": "5m",
+  "messages": [
+    {"role": "developer", "content": [{"type": "text", "text": "Be "}, {"type": "text", "text": "brief."}]},
+    {"role": "user", "content": [
+      {"type": "text", "text": "What is this?"},
+      {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw=="}},
+      {"type": "image_url", "image_url": {"url": "https://host/a.png"}},
+      {"type": "input_audio", "input_audio": {"data": "aGk=", "format": "wav"}},
+      {"type": "file", "file": {"file_data": "data:application/pdf;base64,aGk=", "filename": "a.pdf"}}]},
+    {"role": "assistant", "content": null, "reasoning_content": "Hm.", "refusal": "No.",
+     "tool_calls": [{"id": "call_1", "type": "function", "function": {"name": "lamp", "arguments": "{\"on\": true}"}}]},
+    {"role": "tool", "tool_call_id": "call_1", "content": "lit"}],
+  "max_tokens": 900, "max_completion_tokens": 7, "temperature": 0.5, "top_p": 0.25, "n": 2, "stop": ["END", "\n"], "seed": 42,
+  "frequency_penalty": -0.5, "presence_penalty": 1.5, "logit_bias": {"5": -100, "7": 1.5},
+  "logprobs": true, "top_logprobs": 3, "stream": true, "stream_options": {"include_usage": true},
+  "tools": [{"type": "function", "function": {"name": "lamp", "description": "d", "strict": true,
+             "parameters": {"type": "object", "properties": {"b": {"minimum": 0.5}, "a": {}}}}}],
+  "tool_choice": {"type": "function", "function": {"name": "lamp"}}, "parallel_tool_calls": false,
+  "response_format": {"type": "json_schema", "json_schema": {"name": "s", "strict": true, "schema": {"type": "object"}}},
+  "reasoning_effort": "high", "chat_template_kwargs": {"enable_thinking": false},
+  "top_k": 40, "min_p": 0.05, "typical_p": 0.9, "repeat_penalty": 1.1, "repeat_last_n": 32, "ignore_eos": true
+})";
+
+ChatRequest expected_chat() {
+  using namespace domain;
+  ChatRequest r;
+  r.envelope = {.model = "org/Tiny:q8_0", .keep_alive = std::chrono::minutes(5)};
+  r.messages = {
+      {Role::kSystem, {TextPart{"Be "}, TextPart{"brief."}}},
+      {Role::kUser,
+       {TextPart{"What is this?"}, ImagePart{.data = "\x89PNG", .media_type = "image/png"},
+        ImagePart{.url = "https://host/a.png"}, AudioPart{"hi", "wav"},
+        FilePart{.data = "hi", .media_type = "application/pdf", .name = "a.pdf"}}},
+      {Role::kAssistant,
+       {ThinkingPart{.text = "Hm."}, RefusalPart{"No."}, ToolCallPart{"call_1", "lamp", R"({"on":true})"}}},
+      {Role::kTool, {ToolResultPart{.id = "call_1", .text = "lit"}}},
+  };
+  r.tools = {{.name = "lamp",
+              .description = "d",
+              .parameters = R"({"type":"object","properties":{"b":{"minimum":0.5},"a":{}}})",
+              .strict = true}};
+  r.tool_choice = {.mode = ToolChoice::Mode::kNamed, .name = "lamp", .parallel = false};
+  r.response_format = {
+      .kind = ResponseFormat::Kind::kJsonSchema, .text = R"({"type":"object"})", .name = "s", .strict = true};
+  r.reasoning.effort = Reasoning::Effort::kHigh;
+  r.template_arguments = {{"enable_thinking", "false"}};
+  r.generation = {.sampling = {.temperature = 0.5,
+                               .top_k = 40,
+                               .top_p = 0.25,
+                               .min_p = 0.05,
+                               .typical_p = 0.9,
+                               .repeat_penalty = 1.1,
+                               .presence_penalty = 1.5,
+                               .frequency_penalty = -0.5,
+                               .repeat_last_n = 32,
+                               .logit_bias = {{5, -100}, {7, 1.5}},
+                               .seed = 42,
+                               .ignore_eos = true},
+                  .stop = {"END", "\n"},
+                  .max_tokens = 7,
+                  .n = 2,
+                  .logprobs = true,
+                  .top_logprobs = 3};
+  return r;
+}
+
+const TypeRules& chat_rules() {
+  static const TypeRules kRules{
+      .also = {{"messages[].content", {"string", "array"}},
+               {"messages[].content[].image_url", {"string"}},
+               {"messages[].tool_calls[].function.arguments", {"string", "object"}},
+               {"messages[].function_call.arguments", {"string", "object"}},
+               {"stop", {"string", "array"}},
+               {"keep_alive", {"number"}},
+               {"tool_choice", {"string", "object"}},
+               {"function_call", {"string", "object"}}},
+      .fraction = {"temperature", "top_p", "frequency_penalty", "presence_penalty", "logit_bias.5", "logit_bias.7",
+                   "min_p", "typical_p", "repeat_penalty"},
+      .opaque = {"tools[].function.parameters", "functions[].parameters", "chat_template_kwargs", "json_schema",
+                 "response_format.schema", "response_format.json_schema.schema"},
+      .any = {"user"}};
+  return kRules;
+}
+
+auto parser(Result<Call> (*parse)(std::string_view, const Edge&)) {
+  return [parse](std::string_view body) -> std::optional<Error> {
+    const auto call = parse(body, {});
+    if (call) return std::nullopt;
+    return call.error();
+  };
+}
+
+template <class R>
+R request_of(const Result<Call>& call) {
+  EXPECT_TRUE(call) << (call ? "" : call.error().message);
+  return call ? std::get<R>(call->request) : R{};
+}
+
+TEST(Chat, EveryFieldArrives) {
+  const auto call = parse_chat(kChat, {});
+  EXPECT_EQ(request_of<ChatRequest>(call), expected_chat());
+  EXPECT_TRUE(call->stream);
+  EXPECT_EQ(call->framing, Framing::kSse);
+  EXPECT_TRUE(call->ignored.empty()) << call->ignored.front();
+}
+
+TEST(Chat, EveryWrongTypeHasItsPath) {
+  testing::expect_wrong_types_refused(kChat, chat_rules(), parser(parse_chat));
+  testing::expect_wrong_types_refused(
+      R"({"model":"m","user":"u","json_schema":{"type":"object"},"grammar":"root ::= x",
+          "messages":[{"role":"function","name":"lamp","content":"x"},
+                      {"role":"assistant","content":"","function_call":{"name":"lamp","arguments":"{}"}}],
+          "functions":[{"name":"lamp","parameters":{}}],"function_call":{"name":"lamp"},
+          "reasoning":{"effort":"low","max_tokens":5,"exclude":true}})",
+      chat_rules(), parser(parse_chat));
+  testing::expect_wrong_types_refused(
+      R"({"model":"m","messages":[{"role":"user","content":"x"}],"response_format":{"type":"json_object","schema":{}}})",
+      chat_rules(), parser(parse_apply_template));
+}
+
+TEST(Chat, DefaultsAreOpenAis) {
+  const auto r = request_of<ChatRequest>(parse_chat(R"({"model":"m","messages":[{"role":"user","content":"x"}]})", {}));
+  EXPECT_EQ(r.generation, domain::Generation{});
+  EXPECT_EQ(r.generation.sampling.temperature, 1.0);
+  EXPECT_EQ(r.generation.max_tokens, std::nullopt);
+}
+
+struct Limit {
+  std::string_view fields;
+  std::optional<std::int32_t> max_tokens;
+};
+TEST(Chat, TheNewerLimitWins) {
+  const Limit cases[] = {{R"("max_tokens":5)", 5},
+                         {R"("max_completion_tokens":6)", 6},
+                         {R"("max_completion_tokens":6,"max_tokens":5)", 6},
+                         {R"("max_tokens":5,"max_completion_tokens":null)", 5},
+                         {R"("max_tokens":0)", 0}};
+  for (const auto& c : cases) {
+    const std::string body =
+        R"({"model":"m","messages":[{"role":"user","content":"x"}],)" + std::string(c.fields) + "}";
+    EXPECT_EQ(request_of<ChatRequest>(parse_chat(body, {})).generation.max_tokens, c.max_tokens) << c.fields;
+  }
+}
+
+TEST(Chat, LooseClientsAreUnderstood) {
+  const auto r = request_of<ChatRequest>(parse_chat(
+      R"({"model":"m","top_k":-1,"tools":[{"function":{"name":"f"}}],"tool_choice":"required","messages":[
+          {"role":"user","content":[{"type":"image_url","image_url":"data:;base64,aGk="}]},
+          {"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":{"a":1}}},{"id":"2","index":0,"function":{"name":"f"}}]},
+          {"role":"tool","content":[{"type":"text","text":"4"},{"type":"text","text":"2"}]},
+          {"role":"function","name":"f","content":"x"}]})",
+      {}));
+  EXPECT_EQ(r.generation.sampling.top_k, 0);
+  EXPECT_EQ(r.tool_choice.mode, domain::ToolChoice::Mode::kRequired);
+  ASSERT_EQ(r.messages.size(), 4U);
+  EXPECT_EQ(r.messages[0].parts, (std::vector<domain::Part>{domain::ImagePart{.data = "hi"}}));
+  EXPECT_EQ(r.messages[1].parts, (std::vector<domain::Part>{domain::ToolCallPart{"", "f", R"({"a":1})"},
+                                                            domain::ToolCallPart{"2", "f", "{}"}}));
+  EXPECT_EQ(r.messages[2].parts, (std::vector<domain::Part>{domain::ToolResultPart{.text = "42"}}));
+  EXPECT_EQ(r.messages[3].parts, (std::vector<domain::Part>{domain::ToolResultPart{.name = "f", .text = "x"}}));
+}
+
+struct Refusal {
+  std::string_view fields;
+  std::string_view param;
+};
+TEST(Chat, RefusesWhatMeansNothing) {
+  const Refusal cases[] = {
+      {R"("temperature":2.5)", "temperature"},
+      {R"("top_p":-0.1)", "top_p"},
+      {R"("n":0)", "n"},
+      {R"("n":129)", "n"},
+      {R"("top_logprobs":2)", "top_logprobs"},
+      {R"("logprobs":true,"top_logprobs":21)", "top_logprobs"},
+      {R"("logit_bias":{"x":1})", "logit_bias.x"},
+      {R"("logit_bias":{"-1":1})", "logit_bias.-1"},
+      {R"("logit_bias":{"1":101})", "logit_bias.1"},
+      {R"("tool_choice":"required")", "tool_choice"},
+      {R"("tool_choice":"sometimes")", "tool_choice"},
+      {R"("function_call":{"name":"f"})", "function_call"},
+      {R"("tools":[{"type":"custom"}])", "tools[0].type"},
+      {R"("tools":[{"type":"function","function":{"name":""}}])", "tools[0].function.name"},
+      {R"("response_format":{"type":"xml"})", "response_format.type"},
+      {R"("response_format":{"type":"json_schema"})", "response_format.json_schema"},
+      {R"("reasoning_effort":"enormous")", "reasoning_effort"},
+      {R"("max_completion_tokens":-1)", "max_completion_tokens"},
+      {R"("max_tokens":2147483648)", "max_tokens"},
+      {R"("seed":1e30)", "seed"},
+      {R"("keep_alive":"soon")", "keep_alive"},
+      {R"("min_p":1.5)", "min_p"},
+      {R"("repeat_penalty":0)", "repeat_penalty"},
+  };
+  for (const auto& c : cases) {
+    const std::string body =
+        R"({"model":"m","messages":[{"role":"user","content":"x"}],)" + std::string(c.fields) + "}";
+    const auto call = parse_chat(body, {});
+    ASSERT_FALSE(call) << c.fields;
+    EXPECT_EQ(call.error().param, c.param) << c.fields;
+    EXPECT_EQ(call.error().code, ErrorCode::kInvalidRequest);
+  }
+  const Refusal messages[] = {
+      {R"({"role":"user"})", "messages[0].content"},
+      {R"({"content":"x"})", "messages[0].role"},
+      {R"({"role":"wizard","content":"x"})", "messages[0].role"},
+      {R"({"role":"tool","tool_call_id":"1"})", "messages[0].content"},
+      {R"({"role":"user","content":[{"text":"x"}]})", "messages[0].content[0].type"},
+      {R"({"role":"user","content":[{"type":"video"}]})", "messages[0].content[0].type"},
+      {R"({"role":"user","content":[{"type":"input_audio","input_audio":{"data":"*","format":"wav"}}]})",
+       "messages[0].content[0].input_audio.data"},
+      {R"({"role":"user","content":[{"type":"file","file":{}}]})", "messages[0].content[0].file.file_data"},
+  };
+  for (const auto& c : messages) {
+    const auto call = parse_chat(R"({"model":"m","messages":[)" + std::string(c.fields) + "]}", {});
+    ASSERT_FALSE(call) << c.fields;
+    EXPECT_EQ(call.error().param, c.param) << c.fields;
+  }
+}
+
+constexpr std::string_view kCompletion =
+    R"({"model":"m","prompt":["a","b"],"suffix":"z","max_tokens":3,"temperature":0.5,
+  "top_p":0.5,"n":2,"best_of":2,"echo":true,"logprobs":2,"stop":"x","stream":true,"stream_options":{"include_usage":true},
+  "presence_penalty":0.5,"frequency_penalty":0.5,"logit_bias":{"5":1},"seed":7})";
+
+TEST(Completion, EveryFieldArrives) {
+  const auto call = parse_completion(kCompletion, {});
+  const auto r = request_of<domain::CompletionRequest>(call);
+  EXPECT_EQ(r.prompts, (std::vector<std::variant<std::string, domain::Tokens>>{"a", "b"}));
+  EXPECT_EQ(r.suffix, "z");
+  EXPECT_TRUE(r.echo);
+  EXPECT_FALSE(r.raw);
+  EXPECT_EQ(r.generation.max_tokens, 3);
+  EXPECT_EQ(r.generation.n, 2);
+  EXPECT_EQ(r.generation.top_logprobs, 2);
+  EXPECT_EQ(r.generation.sampling.seed, 7U);
+  EXPECT_TRUE(call->ignored.empty());
+  const auto plain = parse_completion(R"({"model":"m","prompt":[1,2],"best_of":3})", {});
+  EXPECT_EQ(request_of<domain::CompletionRequest>(plain).generation.max_tokens, 16);
+  EXPECT_FALSE(request_of<domain::CompletionRequest>(plain).generation.logprobs);
+  EXPECT_EQ(plain->ignored, std::vector<std::string>{"best_of"});
+}
+
+TEST(Others, EveryWrongTypeHasItsPath) {
+  const TypeRules completion{
+      .also = {{"prompt", {"string", "array"}}, {"prompt[]", {"array", "number"}}, {"stop", {"array"}}},
+      .fraction = {"temperature", "top_p", "presence_penalty", "frequency_penalty", "logit_bias.5"},
+      .opaque = {"prompt"},
+      .any = {}};
+  testing::expect_wrong_types_refused(kCompletion, completion, parser(parse_completion));
+  const TypeRules embeddings{.also = {{"input", {"string", "array"}}}, .fraction = {}, .opaque = {}, .any = {"user"}};
+  testing::expect_wrong_types_refused(
+      R"({"model":"m","input":"a","encoding_format":"base64","dimensions":4,"user":"u"})", embeddings,
+      parser(parse_embeddings));
+  testing::expect_wrong_types_refused(
+      R"({"model":"m","content":"a","add_special":true,"parse_special":false,"with_pieces":true})", {},
+      parser(parse_tokenize));
+  testing::expect_wrong_types_refused(R"({"model":"m","tokens":[1,2]})", {}, parser(parse_detokenize));
+}
+
+TEST(Embeddings, DimensionsAndForms) {
+  const auto r =
+      request_of<domain::EmbedRequest>(parse_embeddings(R"({"model":"m","input":[[1],[2]],"dimensions":4})", {}));
+  EXPECT_EQ(r.dimensions, 4);
+  EXPECT_EQ(r.inputs.size(), 2U);
+  EXPECT_FALSE(r.truncate);
+  EXPECT_EQ(parse_embeddings(R"({"model":"m","input":"a","dimensions":0})", {}).error().param, "dimensions");
+  EXPECT_EQ(parse_embeddings(R"({"model":"m","input":[]})", {}).error().param, "input");
+}
+
+}  // namespace
+}  // namespace hearth::dialect::openai

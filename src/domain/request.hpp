@@ -1,0 +1,162 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "domain/message.hpp"
+
+namespace hearth::domain {
+
+using Token = std::int32_t;
+using Tokens = std::vector<Token>;
+
+// Unset fields take the dialect's default at the edge; what reaches an engine is what the client meant.
+// Defaults here are the neutral values (a stage at its neutral value is skipped).
+struct Sampling {
+  double temperature = 1.0;        // 0 = greedy
+  std::int32_t top_k = 0;          // 0 = all
+  double top_p = 1.0;
+  double min_p = 0.0;
+  double typical_p = 1.0;
+  double repeat_penalty = 1.0;
+  double presence_penalty = 0.0;
+  double frequency_penalty = 0.0;
+  std::int32_t repeat_last_n = 64;  // tokens the penalties look back on; -1 = the whole context, 0 = off
+  std::map<Token, double> logit_bias;
+  std::optional<std::uint64_t> seed;  // none = a new random one per request
+  bool ignore_eos = false;
+  friend bool operator==(const Sampling&, const Sampling&) = default;
+};
+
+struct Tool {
+  std::string name;
+  std::string description;
+  std::string parameters;  // JSON schema as text, order kept
+  bool strict = false;
+  friend bool operator==(const Tool&, const Tool&) = default;
+};
+struct ToolChoice {
+  enum class Mode { kAuto, kNone, kRequired, kNamed };
+  Mode mode = Mode::kAuto;
+  std::string name;  // with kNamed
+  bool parallel = true;
+  friend bool operator==(const ToolChoice&, const ToolChoice&) = default;
+};
+struct ResponseFormat {
+  enum class Kind { kText, kJson, kJsonSchema, kGrammar };
+  Kind kind = Kind::kText;
+  std::string text;  // the schema (JSON) or the grammar (GBNF)
+  std::string name;
+  bool strict = false;
+  friend bool operator==(const ResponseFormat&, const ResponseFormat&) = default;
+};
+struct Reasoning {
+  enum class Effort { kDefault, kNone, kMinimal, kLow, kMedium, kHigh, kMax };
+  Effort effort = Effort::kDefault;
+  std::optional<std::int32_t> budget_tokens;
+  bool hidden = false;
+  friend bool operator==(const Reasoning&, const Reasoning&) = default;
+};
+enum class Priority { kLow, kNormal, kHigh };
+
+// What every task of a model has in common.
+struct Envelope {
+  std::string model;
+  std::optional<std::chrono::nanoseconds> keep_alive;  // base::kForever = for ever; 0 = unload after
+  Priority priority = Priority::kNormal;
+  std::map<std::string, std::string> labels;
+  bool strict = false;
+  std::optional<std::int32_t> context_tokens;  // Ollama's num_ctx
+  friend bool operator==(const Envelope&, const Envelope&) = default;
+};
+struct Conversation {
+  std::string id;
+  bool reset = false;
+  friend bool operator==(const Conversation&, const Conversation&) = default;
+};
+// What chat and completion have in common.
+struct Generation {
+  Sampling sampling;
+  std::vector<std::string> stop;
+  std::optional<std::int32_t> max_tokens;  // none = until the model stops or the context is full; 0 = none at all
+  std::int32_t n = 1;
+  bool logprobs = false;
+  std::int32_t top_logprobs = 0;  // 0..20
+  bool truncate = false;          // drop the oldest tokens of a prompt that is too long, and say how many
+  friend bool operator==(const Generation&, const Generation&) = default;
+};
+
+struct ChatRequest {
+  Envelope envelope;
+  std::vector<Message> messages;
+  std::vector<Tool> tools;
+  ToolChoice tool_choice;
+  ResponseFormat response_format;
+  Reasoning reasoning;
+  Generation generation;
+  std::optional<Conversation> conversation;
+  std::string template_override;            // jinja; empty = the model's own
+  std::map<std::string, std::string> template_arguments;
+  friend bool operator==(const ChatRequest&, const ChatRequest&) = default;
+};
+
+// Choice index = prompt index x n + i.
+struct CompletionRequest {
+  Envelope envelope;
+  std::vector<std::variant<std::string, Tokens>> prompts;
+  std::string suffix;
+  bool echo = false;
+  ResponseFormat response_format;
+  Generation generation;
+  bool raw = true;  // false: add the model's beginning-of-text token as its vocabulary asks
+  friend bool operator==(const CompletionRequest&, const CompletionRequest&) = default;
+};
+
+struct EmbedRequest {
+  Envelope envelope;
+  std::vector<std::variant<std::string, Tokens>> inputs;
+  std::optional<std::int32_t> dimensions;
+  bool normalize = true;
+  bool truncate = false;
+  friend bool operator==(const EmbedRequest&, const EmbedRequest&) = default;
+};
+
+struct RerankRequest {
+  Envelope envelope;
+  std::string query;
+  std::vector<std::string> documents;
+  std::optional<std::int32_t> top_n;
+  friend bool operator==(const RerankRequest&, const RerankRequest&) = default;
+};
+
+struct TokenizeRequest {
+  Envelope envelope;
+  std::string text;
+  bool add_special = false;
+  bool parse_special = true;
+  friend bool operator==(const TokenizeRequest&, const TokenizeRequest&) = default;
+};
+struct DetokenizeRequest {
+  Envelope envelope;
+  Tokens tokens;
+  friend bool operator==(const DetokenizeRequest&, const DetokenizeRequest&) = default;
+};
+// The prompt that a chat would feed to the model, and its length; nothing is generated.
+struct RenderRequest {
+  ChatRequest chat;
+  friend bool operator==(const RenderRequest&, const RenderRequest&) = default;
+};
+
+using Request = std::variant<ChatRequest, CompletionRequest, EmbedRequest, RerankRequest, TokenizeRequest, DetokenizeRequest,
+                             RenderRequest>;
+
+[[nodiscard]] const Envelope& envelope_of(const Request& request);
+[[nodiscard]] Envelope& envelope_of(Request& request);
+
+}  // namespace hearth::domain

@@ -1,0 +1,133 @@
+#include "engine/core/job.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace hearth::engine::core {
+namespace {
+
+void set_up(Job& job, PreparedGeneration work) {
+  job.generation = std::move(work);
+  const auto n = static_cast<std::size_t>(job.generation.generation.n);
+  job.choices = std::vector<Choice>(job.generation.prompts.size() * n);
+  for (std::size_t i = 0; i < job.choices.size(); ++i) {
+    job.choices[i].job = &job;
+    job.choices[i].index = static_cast<std::int32_t>(i);
+    job.choices[i].prompt = i / n;
+  }
+  job.choices_waiting = job.choices_open = job.choices.size();
+  job.usage.dropped = job.generation.dropped;
+  for (const auto& prompt : job.generation.prompts) job.usage.prompt += static_cast<std::int32_t>(prompt.tokens.size());
+}
+
+void set_up(Job& job, PreparedEmbedding work) {
+  job.usage.dropped = work.dropped;
+  for (const auto& input : work.inputs) job.usage.prompt += static_cast<std::int32_t>(input.size());
+  job.embedding = std::move(work);
+}
+
+void set_up(Job& job, PreparedReply work) {
+  job.pending = std::move(work.events);
+  job.ended = true;
+}
+
+void normalise(std::vector<float>& values) {
+  double squares = 0;
+  for (const float v : values) squares += static_cast<double>(v) * static_cast<double>(v);
+  if (!(squares > 0)) return;
+  const double scale = 1 / std::sqrt(squares);
+  for (float& v : values) v = static_cast<float>(static_cast<double>(v) * scale);
+}
+
+domain::TokenLogprob logprob_of(const Vocab& vocab, const Draw& draw) {
+  domain::TokenLogprob out{.text = vocab.piece(draw.token, true), .id = draw.token, .logprob = static_cast<double>(draw.logprob), .top = {}};
+  out.top.reserve(draw.top.size());
+  for (const auto& c : draw.top) {
+    out.top.push_back({.text = vocab.piece(c.id, true), .id = c.id, .logprob = static_cast<double>(c.p)});
+  }
+  return out;
+}
+
+}  // namespace
+
+std::unique_ptr<Job> make_job(Submission submission) {
+  auto job = std::make_unique<Job>();
+  job->ticket = submission.ticket;
+  job->sink = std::move(submission.sink);
+  job->priority = submission.priority;
+  job->submitted = submission.submitted;
+  std::visit([&](auto& work) { set_up(*job, std::move(work)); }, submission.work);
+  return job;
+}
+
+void start(Job& job, const ModelInfo& info) {
+  if (std::exchange(job.started, true)) return;
+  job.pending.emplace_back(domain::Started{.id = {},
+                                           .model = info.name,
+                                           .served_by = info.engine,
+                                           .device = info.capabilities.device,
+                                           .prompt_tokens = job.usage.prompt,
+                                           .cached_tokens = job.usage.cached});
+}
+
+void open(Choice& choice) {
+  if (std::exchange(choice.opened, true)) return;
+  Job& job = *choice.job;
+  job.pending.emplace_back(domain::BlockOpened{.choice = choice.index, .index = 0, .tool_id = {}, .tool_name = {}});
+  const auto& echo = job.generation.prompts[choice.prompt].echo;
+  if (!echo.empty()) job.pending.emplace_back(domain::Delta{.choice = choice.index, .index = 0, .text = echo, .logprobs = {}});
+}
+
+std::string add_token(Choice& choice, const Vocab& vocab, const Draw& draw) {
+  Job& job = *choice.job;
+  choice.tokens.push_back(draw.token);
+  ++choice.generated;
+  ++job.usage.completion;
+  choice.sampler->accept(draw.token);
+  auto piece = choice.text->feed(vocab.piece(draw.token, false));
+  domain::Delta delta{.choice = choice.index, .index = 0, .text = std::move(piece.text), .tokens = 1, .logprobs = {}};
+  if (job.generation.generation.logprobs) delta.logprobs.push_back(logprob_of(vocab, draw));
+  job.pending.emplace_back(std::move(delta));
+  return std::move(piece.stop_sequence);
+}
+
+void close(Choice& choice, domain::FinishReason reason, std::string stop) {
+  Job& job = *choice.job;
+  if (auto rest = choice.text->finish(); !rest.empty()) {
+    job.pending.emplace_back(domain::Delta{.choice = choice.index, .index = 0, .text = std::move(rest), .logprobs = {}});
+  }
+  job.pending.emplace_back(domain::BlockClosed{.choice = choice.index, .index = 0, .signature = {}});
+  job.pending.emplace_back(domain::ChoiceFinished{.choice = choice.index, .reason = reason, .stop_sequence = std::move(stop)});
+  choice.stage = Choice::Stage::kDone;
+  choice.sampler.reset();
+  --job.choices_open;
+}
+
+void finish(Job& job) {
+  const auto span = [](base::SteadyTime from, base::SteadyTime to) {
+    return std::max(std::chrono::nanoseconds(to - from), std::chrono::nanoseconds(0));
+  };
+  domain::Timings timings{.queued = span(job.submitted, job.admitted), .prompt = span(job.admitted, job.prefilled)};
+  if (job.usage.completion > 0) {
+    timings.first_token = span(job.submitted, job.first_token);
+    timings.decode = span(job.first_token, job.last_token);
+  }
+  job.pending.emplace_back(domain::Finished{.usage = job.usage, .timings = timings});
+  job.ended = true;
+}
+
+void fail_job(Job& job, Error error) {
+  if (std::exchange(job.ended, true)) return;
+  job.pending.emplace_back(domain::Failed{.error = std::move(error)});
+}
+
+void embed(Job& job, std::span<const float> values) {
+  const auto& work = *job.embedding;
+  const std::size_t size = work.dimensions ? std::min(values.size(), static_cast<std::size_t>(*work.dimensions)) : values.size();
+  domain::Embedded event{.index = static_cast<std::int32_t>(job.embedded++), .values = {values.begin(), values.begin() + static_cast<std::ptrdiff_t>(size)}};
+  if (work.normalize) normalise(event.values);
+  job.pending.emplace_back(std::move(event));
+}
+
+}  // namespace hearth::engine::core

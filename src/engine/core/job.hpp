@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "engine/core/inbox.hpp"
+#include "engine/core/sampler.hpp"
+#include "engine/core/text_assembler.hpp"
+
+namespace hearth::engine::core {
+
+struct Job;
+
+// One answer: a sequence of the model while it runs.
+struct Choice {
+  enum class Stage { kWaiting, kRunning, kDone };
+  Job* job = nullptr;
+  std::int32_t index = 0;
+  std::size_t prompt = 0;  // of the job
+  Stage stage = Stage::kWaiting;
+  SequenceId sequence = -1;       // while it runs
+  domain::Tokens tokens;          // the prompt and what was generated; empty before it first runs
+  std::int32_t prompt_tokens = 0;
+  std::int32_t evaluated = 0;     // of `tokens`, in the KV cache
+  std::int32_t generated = 0;
+  std::int32_t generated_max = 0;
+  bool prefilled = false;         // its prompt was evaluated once
+  bool attached = false;          // ran once, perhaps without getting far
+  bool opened = false;
+  std::optional<Sampler> sampler;
+  std::optional<TextAssembler> text;
+
+  [[nodiscard]] std::int32_t remaining() const { return static_cast<std::int32_t>(tokens.size()) - evaluated; }
+};
+
+// One request from admission to its last event, and the events that its sink has not taken yet.
+struct Job {
+  Ticket ticket = 0;
+  std::shared_ptr<Sink> sink;  // shared with the edge: see Submission
+  domain::Priority priority = domain::Priority::kNormal;
+  base::SteadyTime submitted;
+  base::SteadyTime admitted;
+  base::SteadyTime prefilled;
+  base::SteadyTime first_token;
+  base::SteadyTime last_token;
+
+  PreparedGeneration generation;  // of a chat or completion
+  std::vector<Choice> choices;    // never resized: others point into it
+  std::size_t choices_waiting = 0;
+  std::size_t choices_open = 0;   // not done
+
+  std::optional<PreparedEmbedding> embedding;
+  std::size_t embedded = 0;            // inputs done
+  SequenceId embed_sequence = -1;      // reserved while it is active
+
+  domain::Usage usage;
+  std::vector<domain::Event> pending;
+  bool queued = true;     // counted as waiting by the inbox
+  bool started = false;   // Started was sent
+  bool paused = false;    // its sink refused
+  bool cancelled = false;
+  bool ended = false;     // its last event is in `pending` or was sent
+};
+
+[[nodiscard]] std::unique_ptr<Job> make_job(Submission submission);
+
+// Events, in the order of domain/event.hpp.
+void start(Job& job, const ModelInfo& info);
+void open(Choice& choice);
+// A generated token: its text as far as it can be sent. Gives the stop string that it completes, if any.
+[[nodiscard]] std::string add_token(Choice& choice, const Vocab& vocab, const Draw& draw);
+// `stop`: of the client's own stop strings, or empty.
+void close(Choice& choice, domain::FinishReason reason, std::string stop);
+void finish(Job& job);
+void fail_job(Job& job, Error error);
+void embed(Job& job, std::span<const float> values);
+
+}  // namespace hearth::engine::core

@@ -1,0 +1,82 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "engine/core/prepare.hpp"
+
+namespace hearth::engine::core {
+namespace {
+
+struct Fitted {
+  domain::Tokens tokens;
+  std::vector<std::string> stops;
+};
+
+Result<Fitted> render(const TokenModel& model, const domain::ChatRequest& chat) {
+  HEARTH_TRY(auto rendered, model.render(chat));
+  auto tokens = tokenize_prompt(model.vocab(), rendered.prompt);
+  if (tokens.empty()) return fail(ErrorCode::kInvalidRequest, "prompt is empty", "messages");
+  return Fitted{.tokens = std::move(tokens), .stops = std::move(rendered.stops)};
+}
+
+// Messages that may be dropped, oldest first: all but system messages and the last one.
+std::vector<std::size_t> droppable(const std::vector<domain::Message>& messages) {
+  std::vector<std::size_t> out;
+  for (std::size_t i = 0; i + 1 < messages.size(); ++i) {
+    if (messages[i].role != domain::Role::kSystem) out.push_back(i);
+  }
+  return out;
+}
+
+domain::ChatRequest without(const domain::ChatRequest& chat, std::span<const std::size_t> dropped) {
+  domain::ChatRequest out = chat;
+  for (auto i = dropped.rbegin(); i != dropped.rend(); ++i) out.messages.erase(out.messages.begin() + static_cast<std::ptrdiff_t>(*i));
+  return out;
+}
+
+// The chat with as few of the oldest messages dropped as needed. A template may refuse what is left (an answer before the first
+// question): then one more goes. Binary search: each probe renders and tokenizes the whole chat.
+std::optional<Fitted> fit(const TokenModel& model, const domain::ChatRequest& chat, std::size_t limit) {
+  const auto candidates = droppable(chat.messages);
+  std::optional<Fitted> best;
+  std::size_t low = 1;
+  std::size_t high = candidates.size();
+  while (low <= high) {
+    std::size_t count = low + (high - low) / 2;
+    const std::size_t probed = count;
+    auto fitted = render(model, without(chat, std::span(candidates).first(count)));
+    while (!fitted && count < high) fitted = render(model, without(chat, std::span(candidates).first(++count)));
+    if (fitted && fitted->tokens.size() <= limit) {
+      best = *std::move(fitted);
+      high = probed - 1;
+    } else {
+      low = count + 1;
+    }
+  }
+  return best;
+}
+
+}  // namespace
+
+Result<Prepared> prepare(const TokenModel& model, const PrepareLimits& limits, const domain::ChatRequest& request) {
+  if (request.messages.empty()) return fail(ErrorCode::kInvalidRequest, "messages is empty", "messages");
+  HEARTH_TRY(auto out, detail::prepare_generation(model, limits, request.envelope, request.generation, 1));
+  HEARTH_TRY(auto fitted, render(model, request));
+  if (fitted.tokens.size() > detail::prompt_tokens_max(out, false)) {
+    const std::size_t whole = fitted.tokens.size();
+    auto cut = request.generation.truncate ? fit(model, request, detail::prompt_tokens_max(out, true)) : std::nullopt;
+    // Rather a short answer than none: at least the hard limit.
+    if (!cut && request.generation.truncate) cut = fit(model, request, detail::prompt_tokens_max(out, false));
+    if (!cut) return detail::too_long(whole, out.context_tokens, "messages");
+    fitted = *std::move(cut);
+    out.dropped = static_cast<std::int32_t>(whole - fitted.tokens.size());
+  }
+  out.model_stops = std::move(fitted.stops);
+  out.prompts.push_back({.tokens = std::move(fitted.tokens), .echo = {}});
+  return out;
+}
+
+}  // namespace hearth::engine::core

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "domain/event.hpp"
+#include "domain/request.hpp"
+
+namespace hearth::engine::core {
+
+// What submit() makes of a request: tokens and settings, checked against the model, nothing left that could be refused.
+struct PreparedPrompt {
+  domain::Tokens tokens;  // at least one
+  std::string echo;       // text that goes before the answer
+};
+struct PreparedGeneration {
+  std::vector<PreparedPrompt> prompts;
+  domain::Generation generation;         // max_tokens none = until the context is full
+  std::vector<std::string> model_stops;  // of the chat template: they end the answer but are not the client's stop sequences
+  std::uint64_t seed = 0;                // of choice 0
+  std::int32_t context_tokens = 0;
+  std::int32_t dropped = 0;
+};
+struct PreparedEmbedding {
+  std::vector<domain::Tokens> inputs;
+  std::optional<std::int32_t> dimensions;
+  bool normalize = true;
+  std::int32_t dropped = 0;
+};
+// Work that needs no model step: its whole answer.
+struct PreparedReply {
+  std::vector<domain::Event> events;
+};
+using Prepared = std::variant<PreparedGeneration, PreparedEmbedding, PreparedReply>;
+
+}  // namespace hearth::engine::core

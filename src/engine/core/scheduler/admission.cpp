@@ -1,0 +1,167 @@
+#include <algorithm>
+#include <utility>
+
+#include "engine/core/scheduler/scheduler.hpp"
+
+namespace hearth::engine::core {
+namespace {
+
+// Cells that each running sequence is expected to need soon: what waits is not let in to be thrown out at once.
+constexpr std::int32_t kGrowth = 16;
+
+}  // namespace
+
+// Slots in use: paused sequences keep their cells but no slot.
+std::int32_t Scheduler::active() const {
+  const auto choices = std::ranges::count_if(running_, [](const Choice* c) { return !c->job->paused; });
+  const auto embeddings = std::ranges::count_if(jobs_, [](const auto& job) { return job->embed_sequence >= 0; });
+  return static_cast<std::int32_t>(choices + embeddings);
+}
+
+void Scheduler::admit() {
+  std::int32_t slots = parallel_ - active();
+  for (const auto& job : jobs_) {
+    if (slots <= 0) return;
+    if (job->ended || job->paused || job->cancelled) continue;
+    if (job->embedding) {
+      if (job->embed_sequence >= 0) continue;
+      if (!admit_embedding(*job)) return;
+      --slots;
+      continue;
+    }
+    if (job->choices_waiting == 0) continue;
+    const auto n = static_cast<std::size_t>(job->generation.generation.n);
+    for (auto& choice : job->choices) {
+      if (slots <= 0) return;
+      if (choice.stage != Choice::Stage::kWaiting) continue;
+      // The others of a prompt share what its first one evaluates.
+      const Choice& first = job->choices[choice.prompt * n];
+      if (&choice != &first && !first.prefilled) continue;
+      if (!admit_choice(choice)) return;
+      --slots;
+    }
+  }
+}
+
+bool Scheduler::admit_choice(Choice& choice) {
+  prepare_choice(choice);
+  const auto usable = std::span(choice.tokens).first(choice.tokens.size() - 1);
+  if (!fits(choice, index_.best(usable, !shares_prefixes_))) return false;
+  attach(choice);
+  if (choice.sequence < 0) return false;
+  leave_queue(*choice.job);
+  choice.stage = Choice::Stage::kRunning;
+  --choice.job->choices_waiting;
+  running_.push_back(&choice);
+  return true;
+}
+
+bool Scheduler::admit_embedding(Job& job) {
+  const SequenceId id = take_id();
+  if (id < 0) return false;
+  leave_queue(job);
+  job.embed_sequence = id;
+  return true;
+}
+
+// Whether the choice finds its cells beside what runs. Alone it always begins: then cells are made free for it.
+bool Scheduler::fits(const Choice& choice, const PrefixIndex::Match& match) const {
+  const std::int32_t others = active();
+  if (model_.kv_cells() == 0 || others == 0) return true;
+  const std::int32_t shared = match.cached ? 0 : match.length;
+  const auto needed = static_cast<std::int32_t>(choice.tokens.size()) - shared + kGrowth * (others + 1);
+  return index_.cells_in_use() + needed <= model_.kv_cells();
+}
+
+void Scheduler::prepare_choice(Choice& choice) {
+  if (!choice.tokens.empty()) return;
+  const PreparedGeneration& work = choice.job->generation;
+  const auto& settings = work.generation;
+  choice.tokens = work.prompts[choice.prompt].tokens;
+  choice.prompt_tokens = static_cast<std::int32_t>(choice.tokens.size());
+  choice.generated_max = std::min(settings.max_tokens.value_or(work.context_tokens), work.context_tokens - choice.prompt_tokens);
+  choice.sampler.emplace(settings.sampling, work.seed + static_cast<std::uint64_t>(choice.index), model_.vocab().size());
+  for (const domain::Token token : choice.tokens) choice.sampler->accept(token);
+  auto stops = settings.stop;
+  stops.insert(stops.end(), work.model_stops.begin(), work.model_stops.end());
+  choice.text.emplace(std::move(stops));
+}
+
+// Gives the choice a sequence id that holds as much of its tokens as possible, its last one excepted (its logits are needed).
+void Scheduler::attach(Choice& choice) {
+  const auto usable = std::span(choice.tokens).first(choice.tokens.size() - 1);
+  if (!index_.any_free() && !index_.least_recent() && !demote_paused()) return;
+  const auto match = index_.best(usable, !shares_prefixes_);
+  const auto victim = index_.any_free() ? std::nullopt : index_.least_recent();
+  std::int32_t length = match.length;
+  if (length > 0 && match.cached && (match.whole || victim == match.sequence)) {
+    choice.sequence = match.sequence;
+    index_.reuse(choice.sequence);
+    if (!match.whole && !model_.remove(choice.sequence, length, -1)) {
+      model_.remove(choice.sequence, 0, -1);
+      length = 0;
+    }
+    index_.trim(choice.sequence, length);
+  } else {
+    choice.sequence = take_id();
+    if (choice.sequence < 0) return;
+    if (length > 0) {
+      model_.copy(match.sequence, choice.sequence, length);
+      index_.share(match.sequence, choice.sequence, length);
+    }
+  }
+  choice.evaluated = length;
+  const std::int32_t cached = std::min(length, choice.prompt_tokens);
+  stats_.cached_prompt_tokens += static_cast<std::uint64_t>(cached);
+  // The usage counts a prompt once: its first choice, when that first runs.
+  const bool first = choice.index % choice.job->generation.generation.n == 0;
+  if (first && !std::exchange(choice.attached, true)) choice.job->usage.cached += cached;
+}
+
+// A free id, if need be that of a cached or a paused sequence; -1 if all ids run.
+SequenceId Scheduler::take_id() {
+  if (!index_.any_free() && !evict_one() && !(demote_paused() && evict_one())) return -1;
+  return index_.acquire().value_or(-1);
+}
+
+bool Scheduler::evict_one() {
+  const auto oldest = index_.least_recent();
+  if (!oldest) return false;
+  model_.remove(*oldest, 0, -1);
+  index_.release(*oldest);
+  return true;
+}
+
+// The sequence of a slow reader becomes a cached one: after resume() it is admitted again and finds what is left of it.
+bool Scheduler::demote_paused() {
+  const auto paused = std::ranges::find_if(running_, [](const Choice* c) { return c->job->paused; });
+  if (paused == running_.end()) return false;
+  requeue(**paused, true);
+  return true;
+}
+
+void Scheduler::requeue(Choice& choice, bool keep_cached) {
+  release(choice, keep_cached);
+  choice.stage = Choice::Stage::kWaiting;
+  ++choice.job->choices_waiting;
+}
+
+void Scheduler::release(Choice& choice, bool keep_cached) {
+  if (choice.sequence < 0) return;
+  if (keep_cached && model_.kv_cells() > 0) {
+    index_.cache(choice.sequence);
+  } else {
+    model_.remove(choice.sequence, 0, -1);
+    index_.release(choice.sequence);
+  }
+  choice.sequence = -1;
+  choice.evaluated = 0;
+  std::erase(running_, &choice);
+}
+
+void Scheduler::release_all(Job& job) {
+  for (auto& choice : job.choices) release(choice, true);
+  if (job.embed_sequence >= 0) index_.release(std::exchange(job.embed_sequence, -1));
+}
+
+}  // namespace hearth::engine::core

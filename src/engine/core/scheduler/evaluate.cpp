@@ -1,0 +1,177 @@
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "engine/core/scheduler/scheduler.hpp"
+
+namespace hearth::engine::core {
+
+bool Scheduler::evaluate_tokens() {
+  std::int32_t prefill_tokens = std::numeric_limits<std::int32_t>::max();
+  while (true) {
+    plan(prefill_tokens);
+    if (batch_.empty()) return false;
+    switch (run_batch(false)) {
+      case DecodeStatus::kOk:
+        record();
+        take_mail();  // who cancelled meanwhile gets nothing more
+        sample();
+        return true;
+      case DecodeStatus::kAborted:
+        rewind();
+        return true;
+      case DecodeStatus::kFailed:
+        fail_model();
+        return true;
+      case DecodeStatus::kNoSpace:
+        if (!make_room(prefill_tokens)) return true;
+    }
+  }
+}
+
+void Scheduler::plan(std::int32_t prefill_tokens) {
+  eligible_.clear();
+  remaining_.clear();
+  batch_.clear();
+  tickets_.clear();
+  for (Choice* choice : running_) {
+    if (choice->job->paused) continue;
+    eligible_.push_back(choice);
+    remaining_.push_back(choice->remaining());
+  }
+  const StepLimits limits{.step_tokens = step_tokens_,
+                          .batch_tokens = batch_tokens_,
+                          .prefill_tokens = prefill_tokens,
+                          .first = eligible_.empty() ? 0 : static_cast<std::size_t>(stats_.steps % eligible_.size())};
+  plan_step(remaining_, limits, shares_);
+  for (const Share& share : shares_) {
+    const Choice& choice = *eligible_[share.index];
+    if (choice.job->cancelled) ++stats_.steps_after_cancel;
+    if (std::ranges::find(tickets_, choice.job->ticket) == tickets_.end()) tickets_.push_back(choice.job->ticket);
+    for (std::int32_t i = 0; i < share.tokens; ++i) {
+      const Position position = choice.evaluated + i;
+      const auto place = static_cast<std::size_t>(position);
+      batch_.push_back({.token = choice.tokens[place],
+                        .position = position,
+                        .sequence = choice.sequence,
+                        .output = place + 1 == choice.tokens.size()});
+    }
+  }
+}
+
+DecodeStatus Scheduler::run_batch(bool embedding) {
+  if (!inbox_.begin_batch(tickets_)) return DecodeStatus::kAborted;
+  const auto before = clock_.now();
+  const DecodeStatus status = embedding ? model_.embed(batch_) : model_.decode(batch_);
+  inbox_.end_batch();
+  stats_.step_nanoseconds += static_cast<std::uint64_t>(std::chrono::nanoseconds(clock_.now() - before).count());
+  return status;
+}
+
+// After kNoSpace, the cheapest first: forget what is only cached; take in less of the prompts; take the cells of slow readers;
+// let the youngest start again later. false: nothing helps, the one that runs alone has failed.
+bool Scheduler::make_room(std::int32_t& prefill_tokens) {
+  if (evict_one()) {
+    const auto needed = static_cast<std::int32_t>(batch_.size());
+    while (index_.cells_used() + needed > model_.kv_cells() && evict_one()) continue;
+    return true;
+  }
+  std::int32_t prefill = 0;
+  for (const Share& share : shares_) prefill += remaining_[share.index] > 1 ? share.tokens : 0;
+  const bool decodes = static_cast<std::size_t>(prefill) < batch_.size();
+  if (prefill > (decodes ? 0 : 1)) {
+    prefill_tokens = prefill / 2;
+    return true;
+  }
+  prefill_tokens = std::numeric_limits<std::int32_t>::max();
+  if (demote_paused()) return evict_one();
+  Choice& youngest = *eligible_.back();
+  if (eligible_.size() > 1) {
+    log_.debug("no free KV cell: request {} is put back into the queue", youngest.job->ticket);
+    requeue(youngest, false);
+    return true;
+  }
+  fail_with(*youngest.job, Error{.code = ErrorCode::kContextLength,
+                                 .message = fmt::format("the KV cache of {} cells has no room for token {} of this request",
+                                                        model_.kv_cells(), youngest.evaluated + 1)});
+  return false;
+}
+
+// After kAborted: the cache may hold more than is known. Back to what is known, or to nothing.
+void Scheduler::rewind() {
+  for (const Share& share : shares_) {
+    Choice& choice = *eligible_[share.index];
+    if (model_.remove(choice.sequence, choice.evaluated, -1)) continue;
+    model_.remove(choice.sequence, 0, -1);
+    index_.trim(choice.sequence, 0);
+    choice.evaluated = 0;
+  }
+}
+
+void Scheduler::record() {
+  for (const Share& share : shares_) {
+    Choice& choice = *eligible_[share.index];
+    const auto from = static_cast<std::size_t>(choice.evaluated);
+    index_.append(choice.sequence, std::span(choice.tokens).subspan(from, static_cast<std::size_t>(share.tokens)));
+    const std::int32_t of_prompt = std::clamp(choice.prompt_tokens - choice.evaluated, 0, share.tokens);
+    stats_.prompt_tokens += static_cast<std::uint64_t>(of_prompt);
+    choice.evaluated += share.tokens;
+  }
+}
+
+void Scheduler::sample() {
+  std::size_t end = 0;
+  for (const Share& share : shares_) {
+    end += static_cast<std::size_t>(share.tokens);
+    Choice& choice = *eligible_[share.index];
+    if (batch_[end - 1].output && choice.stage == Choice::Stage::kRunning && !choice.job->cancelled) on_output(choice, end - 1);
+  }
+}
+
+void Scheduler::on_output(Choice& choice, std::size_t batch_index) {
+  Job& job = *choice.job;
+  const auto& settings = job.generation.generation;
+  if (!choice.prefilled) on_prefilled(choice);
+  if (choice.generated_max <= 0) return end_choice(choice, domain::FinishReason::kLength, {});
+  const auto row = model_.logits(batch_index);
+  if (settings.sampling.ignore_eos) {
+    for (const domain::Token t : end_tokens_) row[static_cast<std::size_t>(t)] = -std::numeric_limits<float>::infinity();
+  }
+  const Draw draw = choice.sampler->sample(row, settings.logprobs ? settings.top_logprobs : -1);
+  if (model_.vocab().is_end(draw.token)) return end_choice(choice, domain::FinishReason::kStop, {});
+  job.last_token = clock_.now();
+  if (job.usage.completion == 0) job.first_token = job.last_token;
+  ++stats_.generated_tokens;
+  auto stop = add_token(choice, model_.vocab(), draw);
+  if (!stop.empty()) {
+    // What the chat template asks to stop at is the model's own end, not the client's.
+    const bool asked = std::ranges::find(settings.stop, stop) != settings.stop.end();
+    end_choice(choice, domain::FinishReason::kStop, asked ? std::move(stop) : std::string());
+  } else if (choice.generated >= choice.generated_max) {
+    end_choice(choice, domain::FinishReason::kLength, {});
+  }
+}
+
+void Scheduler::on_prefilled(Choice& choice) {
+  Job& job = *choice.job;
+  choice.prefilled = true;
+  if (!job.started) job.prefilled = clock_.now();
+  start(job, info_);
+  open(choice);
+}
+
+void Scheduler::end_choice(Choice& choice, domain::FinishReason reason, std::string stop) {
+  close(choice, reason, std::move(stop));
+  release(choice, true);
+  if (choice.job->choices_open == 0) finish_job(*choice.job);
+}
+
+void Scheduler::fail_model() {
+  broken_ = true;
+  log_.error("model '{}' failed to evaluate a batch; all its requests fail", info_.name);
+  const Error error{.code = ErrorCode::kBackendError, .message = "the model failed to evaluate a batch; it must be loaded again"};
+  inbox_.close(error);
+  fail_all(error);
+}
+
+}  // namespace hearth::engine::core

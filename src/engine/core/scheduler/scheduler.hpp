@@ -1,0 +1,128 @@
+#pragma once
+
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/guarded.hpp"
+#include "base/log.hpp"
+#include "engine/core/inbox.hpp"
+#include "engine/core/job.hpp"
+#include "engine/core/prefix_index.hpp"
+#include "engine/core/scheduler/step_plan.hpp"
+#include "engine/core/token_engine.hpp"
+
+namespace hearth::engine::core {
+
+// The engine thread's half of a token engine: which requests run, what each step evaluates, what the clients get.
+// Jobs are ordered by priority, then by arrival. A choice (one answer of a job) runs while it has a sequence id; at most `parallel`
+// choices that are not paused run at once. What finished stays cached under its id until the id or its cells are needed.
+// REQUIRES: all references outlive it; info.capabilities.slots is the number of choices that run at once.
+class Scheduler {
+ public:
+  struct Parts {
+    TokenModel& model;
+    Inbox& inbox;
+    base::Guarded<Stats>& stats;  // published after each step
+    const ModelInfo& info;
+    const base::Clock& clock;
+    base::Log& log;
+  };
+  Scheduler(Parts parts, const TokenEngineOptions& options);
+
+  bool step();
+  void shut_down();
+  // Nothing can happen before there is mail.
+  [[nodiscard]] bool idle() const { return idle_; }
+
+ private:
+  // scheduler.cpp: jobs
+  bool take_mail();
+  void insert(Submission submission);
+  void cancel(Job& job);
+  void resume(Job& job);
+  void leave_queue(Job& job);
+  void fail_with(Job& job, Error error);
+  void fail_all(const Error& error);
+  void finish_job(Job& job);
+  void deliver();
+  void deliver_to(Job& job);
+  void sweep();
+  void publish();
+
+  // admission.cpp: sequence ids and slots
+  void admit();
+  bool admit_choice(Choice& choice);
+  bool admit_embedding(Job& job);
+  [[nodiscard]] bool fits(const Choice& choice, const PrefixIndex::Match& match) const;
+  void prepare_choice(Choice& choice);
+  void attach(Choice& choice);
+  [[nodiscard]] SequenceId take_id();
+  bool evict_one();
+  bool demote_paused();
+  void release(Choice& choice, bool keep_cached);
+  void release_all(Job& job);
+  void requeue(Choice& choice, bool keep_cached);
+  [[nodiscard]] std::int32_t active() const;
+
+  // evaluate.cpp: generation
+  bool evaluate_tokens();
+  void plan(std::int32_t prefill_tokens);
+  [[nodiscard]] DecodeStatus run_batch(bool embedding);
+  bool make_room(std::int32_t& prefill_tokens);
+  void rewind();
+  void record();
+  void sample();
+  void on_output(Choice& choice, std::size_t batch_index);
+  void on_prefilled(Choice& choice);
+  void end_choice(Choice& choice, domain::FinishReason reason, std::string stop);
+  void fail_model();
+
+  // embed.cpp
+  bool evaluate_embeddings();
+  void gather_inputs(std::size_t inputs_max);
+  void clear_inputs();
+  void collect_embeddings();
+  [[nodiscard]] bool embeds() const;
+
+  TokenModel& model_;
+  Inbox& inbox_;
+  base::Guarded<Stats>& published_;
+  const ModelInfo& info_;
+  const base::Clock& clock_;
+  base::Log& log_;
+  const std::int32_t parallel_;
+  const std::int32_t batch_tokens_;
+  const std::int32_t step_tokens_;
+  const bool shares_prefixes_;
+  domain::Tokens end_tokens_;  // masked for requests that ignore them
+
+  std::vector<std::unique_ptr<Job>> jobs_;
+  std::unordered_map<Ticket, Job*> by_ticket_;
+  std::vector<Choice*> running_;  // oldest first, paused ones included
+  PrefixIndex index_;
+  Stats stats_;
+  std::chrono::nanoseconds request_time_{};  // moving average
+  bool idle_ = false;
+  bool broken_ = false;
+  bool embed_turn_ = false;
+  bool sweep_needed_ = false;
+
+  // Of the step in progress; kept for their memory.
+  Inbox::Mail mail_;
+  std::vector<Choice*> eligible_;
+  std::vector<std::int32_t> remaining_;
+  std::vector<Share> shares_;
+  std::vector<BatchToken> batch_;
+  std::vector<Ticket> tickets_;
+  struct EmbedInput {
+    Job* job = nullptr;
+    std::size_t input = 0;
+    SequenceId sequence = -1;
+    bool borrowed = false;
+  };
+  std::vector<EmbedInput> inputs_;
+};
+
+}  // namespace hearth::engine::core

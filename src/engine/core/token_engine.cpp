@@ -1,0 +1,134 @@
+#include "engine/core/token_engine.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/core/prepare.hpp"
+#include "engine/core/scheduler/scheduler.hpp"
+
+namespace hearth::engine::core {
+namespace {
+
+// The model's info with what this engine makes of it.
+ModelInfo effective_info(const TokenModel& model, const TokenEngineOptions& options) {
+  ModelInfo info = model.info();
+  auto& can = info.capabilities;
+  can.slots = std::clamp(options.parallel, 1, std::max(model.sequences_max(), 1));
+  if (options.context_tokens > 0) {
+    can.context_tokens = can.context_tokens > 0 ? std::min(can.context_tokens, options.context_tokens) : options.context_tokens;
+  }
+  if (model.kv_cells() > 0) {
+    can.context_tokens = can.context_tokens > 0 ? std::min(can.context_tokens, model.kv_cells()) : model.kv_cells();
+  }
+  if (can.context_tokens <= 0) can.context_tokens = model.batch_tokens_max();
+  return info;
+}
+
+class TokenEngine final : public Engine {
+ public:
+  TokenEngine(std::unique_ptr<TokenModel> model, const TokenEngineOptions& options, const base::Clock& clock, base::Log& log)
+      : model_(std::move(model)),
+        clock_(clock),
+        info_(effective_info(*model_, options)),
+        limits_{.context_tokens = info_.capabilities.context_tokens,
+                .embed_tokens = info_.capabilities.context_tokens},
+        inbox_(*model_, std::max(options.queue, 0), {.idle_slots = info_.capabilities.slots, .slots = info_.capabilities.slots}),
+        scheduler_({.model = *model_, .inbox = inbox_, .stats = stats_, .info = info_, .clock = clock, .log = log}, options) {}
+
+  [[nodiscard]] const ModelInfo& info() const override { return info_; }
+
+  [[nodiscard]] Result<Ticket> submit(domain::Request work, std::shared_ptr<Sink> sink) override {
+    const auto submitted = clock_.now();
+    HEARTH_CHECK(domain::check_supported(work, info_.capabilities));
+    HEARTH_CHECK(inbox_.check_room());
+    HEARTH_TRY(auto prepared, std::visit([this](const auto& request) { return prepare_any(request); }, work));
+    return inbox_.submit({.sink = std::move(sink),
+                          .priority = domain::envelope_of(work).priority,
+                          .submitted = submitted,
+                          .work = std::move(prepared)});
+  }
+  void cancel(Ticket ticket, CancelReason) override { inbox_.cancel(ticket); }
+  void resume(Ticket ticket) override { inbox_.resume(ticket); }
+
+  [[nodiscard]] Result<domain::Tokenized> tokenize(const domain::TokenizeRequest& work) const override {
+    const Vocab& vocab = model_->vocab();
+    domain::Tokenized out{.tokens = vocab.tokenize(work.text, work.add_special, work.parse_special), .pieces = {}};
+    out.pieces.reserve(out.tokens.size());
+    for (const domain::Token token : out.tokens) out.pieces.push_back(vocab.piece(token, true));
+    return out;
+  }
+  [[nodiscard]] Result<std::string> detokenize(const domain::DetokenizeRequest& work) const override {
+    HEARTH_CHECK(detail::check_tokens(model_->vocab(), work.tokens, "tokens"));
+    return model_->vocab().detokenize(work.tokens);
+  }
+  [[nodiscard]] Result<domain::Rendered> render(const domain::RenderRequest& work) const override {
+    HEARTH_CHECK(domain::check_supported(work, info_.capabilities));
+    HEARTH_TRY(auto rendered, model_->render(work.chat));
+    const auto tokens = static_cast<std::int32_t>(tokenize_prompt(model_->vocab(), rendered.prompt).size());
+    return domain::Rendered{.text = std::move(rendered.prompt), .tokens = tokens};
+  }
+  [[nodiscard]] Stats stats() const override {
+    Stats out = stats_.with([](const Stats& s) { return s; });
+    out.waiting = static_cast<std::uint32_t>(inbox_.waiting());
+    return out;
+  }
+
+  bool step() override { return scheduler_.step(); }
+  void wait(std::stop_token stop) override {
+    if (scheduler_.idle()) inbox_.wait(std::move(stop));
+  }
+  void shut_down() override { scheduler_.shut_down(); }
+
+ private:
+  template <class R>
+  [[nodiscard]] Result<Prepared> prepare_any(const R& request) const {
+    return prepare(*model_, limits_, request);
+  }
+  [[nodiscard]] Result<Prepared> prepare_any(const domain::TokenizeRequest& request) const {
+    HEARTH_TRY(auto tokenized, tokenize(request));
+    const auto count = static_cast<std::int32_t>(tokenized.tokens.size());
+    return reply(std::move(tokenized), count);
+  }
+  [[nodiscard]] Result<Prepared> prepare_any(const domain::DetokenizeRequest& request) const {
+    HEARTH_TRY(auto text, detokenize(request));
+    const auto count = static_cast<std::int32_t>(request.tokens.size());
+    return reply(domain::Rendered{.text = std::move(text), .tokens = count}, count);
+  }
+  [[nodiscard]] Result<Prepared> prepare_any(const domain::RenderRequest& request) const {
+    HEARTH_TRY(auto rendered, render(request));
+    const std::int32_t count = rendered.tokens;
+    return reply(std::move(rendered), count);
+  }
+  [[nodiscard]] Result<Prepared> prepare_any(const domain::RerankRequest& request) const {
+    return fail(ErrorCode::kUnsupported, "model '" + request.envelope.model + "' does not support reranking", "model");
+  }
+  [[nodiscard]] Prepared reply(domain::Event event, std::int32_t tokens) const {
+    PreparedReply out;
+    out.events.emplace_back(domain::Started{.id = {},
+                                            .model = info_.name,
+                                            .served_by = info_.engine,
+                                            .device = info_.capabilities.device,
+                                            .prompt_tokens = tokens,
+                                            .cached_tokens = 0});
+    out.events.push_back(std::move(event));
+    out.events.emplace_back(domain::Finished{.usage = {.prompt = tokens}, .timings = {}});
+    return out;
+  }
+
+  const std::unique_ptr<TokenModel> model_;
+  const base::Clock& clock_;
+  const ModelInfo info_;
+  const PrepareLimits limits_;
+  base::Guarded<Stats> stats_;
+  Inbox inbox_;
+  Scheduler scheduler_;
+};
+
+}  // namespace
+
+std::unique_ptr<Engine> make_token_engine(std::unique_ptr<TokenModel> model, TokenEngineOptions options, const base::Clock& clock,
+                                          base::Log& log) {
+  return std::make_unique<TokenEngine>(std::move(model), options, clock, log);
+}
+
+}  // namespace hearth::engine::core

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "engine/core/token_model.hpp"
+#include "engine/engine.hpp"
+
+namespace hearth::engine::core {
+
+struct TokenEngineOptions {
+  std::int32_t parallel = 4;        // sequences that run at once; <= model.sequences_max()
+  std::int32_t queue = 512;         // requests that may wait; more are kOverloaded
+  std::int32_t step_tokens = 512;   // token budget of one step: running sequences first, the rest is prefill
+  std::int32_t context_tokens = 0;  // per conversation; 0 = what the model was loaded with
+};
+
+// The one loop of every token engine: continuous batching under a token budget, prefix reuse, sampling, stop strings, events.
+// REQUIRES: clock and log outlive it.
+[[nodiscard]] std::unique_ptr<Engine> make_token_engine(std::unique_ptr<TokenModel> model, TokenEngineOptions options,
+                                                        const base::Clock& clock, base::Log& log);
+
+}  // namespace hearth::engine::core

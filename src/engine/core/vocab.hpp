@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "domain/request.hpp"
+
+namespace hearth::engine::core {
+
+// Tokens and their bytes. Immutable after load; thread-safe.
+class Vocab {
+ public:
+  virtual ~Vocab() = default;
+  [[nodiscard]] virtual std::int32_t size() const = 0;
+  // `special`: texts of control tokens in `text` become these tokens. `add_bos`: as the model asks.
+  [[nodiscard]] virtual domain::Tokens tokenize(std::string_view text, bool add_bos, bool special) const = 0;
+  // Raw bytes of one token; may be part of a character. Control tokens give nothing unless `special`.
+  [[nodiscard]] virtual std::string piece(domain::Token token, bool special) const = 0;
+  // Text of a token sequence (a leading blank that the tokeniser added is removed).
+  [[nodiscard]] virtual std::string detokenize(const domain::Tokens& tokens) const = 0;
+  [[nodiscard]] virtual bool is_end(domain::Token token) const = 0;  // any end-of-generation token
+};
+
+}  // namespace hearth::engine::core

@@ -1,0 +1,64 @@
+#include "engine/llama/llama_vocab.hpp"
+
+#include <limits>
+
+namespace hearth::engine::llama {
+namespace {
+
+// Calls `fill(data, capacity)`, which gives the count written or minus the count needed.
+template <class Container, class Fill>
+Container filled(std::size_t guess, const Fill& fill) {
+  Container out(guess, {});
+  std::int32_t n = fill(out.data(), static_cast<std::int32_t>(out.size()));
+  if (n < 0 && n != std::numeric_limits<std::int32_t>::min()) {
+    out.resize(static_cast<std::size_t>(-n));
+    n = fill(out.data(), static_cast<std::int32_t>(out.size()));
+  }
+  out.resize(static_cast<std::size_t>(n > 0 ? n : 0));
+  return out;
+}
+
+}  // namespace
+
+domain::Tokens LlamaVocab::tokenize(std::string_view text, bool add_bos, bool special) const {
+  // llama.cpp counts in 32 bits; longer texts are over every limit anyway, and an empty result is refused by the caller.
+  if (text.size() > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max() / 2)) return {};
+  const auto length = static_cast<std::int32_t>(text.size());
+  auto tokens = filled<domain::Tokens>(text.size() / 2 + 16, [&](llama_token* data, std::int32_t capacity) {
+    return llama_tokenize(vocab_, text.data(), length, data, capacity, add_bos, special);
+  });
+  const llama_token bos = llama_vocab_bos(vocab_);
+  if (add_bos && llama_vocab_get_add_bos(vocab_) && tokens.size() > 1 && tokens[0] == bos && tokens[1] == bos)
+    tokens.erase(tokens.begin());
+  return tokens;
+}
+
+std::string LlamaVocab::piece(domain::Token token, bool special) const {
+  if (!has(token)) return {};
+  return filled<std::string>(32, [&](char* data, std::int32_t capacity) {
+    return llama_token_to_piece(vocab_, token, data, capacity, 0, special);
+  });
+}
+
+std::string LlamaVocab::detokenize(const domain::Tokens& tokens) const {
+  domain::Tokens known;
+  known.reserve(tokens.size());
+  for (const domain::Token token : tokens) {
+    if (has(token)) known.push_back(token);
+  }
+  // The blank that the tokenizer adds stands after BOS, where llama.cpp would not look for it.
+  std::string head;
+  if (!known.empty() && known.front() == llama_vocab_bos(vocab_) && llama_vocab_get_add_bos(vocab_)) {
+    head = piece(known.front(), true);
+    known.erase(known.begin());
+  }
+  return head + filled<std::string>(known.size() * 8, [&](char* data, std::int32_t capacity) {
+           return llama_detokenize(vocab_, known.data(), static_cast<std::int32_t>(known.size()), data, capacity, false, true);
+         });
+}
+
+bool LlamaVocab::is_end(domain::Token token) const { return has(token) && llama_vocab_is_eog(vocab_, token); }
+
+std::string LlamaVocab::text_of(domain::Token token) const { return token == LLAMA_TOKEN_NULL ? std::string() : piece(token, true); }
+
+}  // namespace hearth::engine::llama

@@ -1,0 +1,38 @@
+// The contract suite over the test engine, in the shapes that models come in.
+#include "engine/testing/contract.hpp"
+#include "engine/testing/test_model.hpp"
+
+namespace hearth::engine::testing {
+namespace {
+
+EngineFactory factory(std::string name, TestModelOptions options) {
+  struct Parts {
+    base::SystemClock clock;
+    base::NullLog log;
+    std::shared_ptr<TestControl> control;
+  };
+  auto parts = std::make_shared<Parts>();
+  const bool shares = options.shares_prefixes;
+  return {.name = std::move(name),
+          .make =
+              [parts, options = std::move(options)](const core::TokenEngineOptions& engine) {
+                parts->control = std::make_shared<TestControl>();
+                return core::make_token_engine(std::make_unique<TestModel>(options, parts->control), engine, parts->clock, parts->log);
+              },
+          .prompt_for = TestModel::prompt_for,
+          .reuses_prefixes = shares,
+          .check =
+              [parts] {
+                std::string out;
+                for (const auto& misuse : parts->control->misuses()) out += misuse + "; ";
+                return out;
+              }};
+}
+
+const auto kShapes = ::testing::Values(factory("Test", {}), factory("FewCells", {.kv_cells = 700}),
+                                       factory("FewSequences", {.sequences = 4}), factory("SmallBatches", {.batch_tokens = 7}),
+                                       factory("Recurrent", {.shares_prefixes = false}));
+INSTANTIATE_TEST_SUITE_P(Test, EngineContract, kShapes, factory_name);
+
+}  // namespace
+}  // namespace hearth::engine::testing

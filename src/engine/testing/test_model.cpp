@@ -1,0 +1,196 @@
+#include "engine/testing/test_model.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace hearth::engine::testing {
+namespace {
+
+using core::DecodeStatus;
+
+std::uint64_t mix(std::uint64_t x) {  // splitmix64
+  x += 0x9E3779B97F4A7C15ULL;
+  x = (x ^ (x >> 30U)) * 0xBF58476D1CE4E5B9ULL;
+  x = (x ^ (x >> 27U)) * 0x94D049BB133111EBULL;
+  return x ^ (x >> 31U);
+}
+
+float noise(std::uint64_t x) { return static_cast<float>(mix(x) >> 40U) / static_cast<float>(1U << 23U) - 1.0F; }  // [-1, 1)
+
+}  // namespace
+
+TestModel::TestModel(TestModelOptions options, std::shared_ptr<TestControl> control)
+    : options_(std::move(options)),
+      control_(control ? std::move(control) : std::make_shared<TestControl>()),
+      sequences_(static_cast<std::size_t>(options_.sequences)),
+      embeddings_(static_cast<std::size_t>(options_.sequences)) {
+  info_.name = info_.engine = "test";
+  info_.capabilities = {.tasks = options_.tasks,
+                        .context_tokens = options_.context_tokens,
+                        .trained_context_tokens = options_.context_tokens,
+                        .embedding_dimensions = options_.embedding_dimensions,
+                        .vocabulary = vocab_.size(),
+                        .slots = options_.sequences,
+                        .device = "CPU",
+                        .format = "test",
+                        .architecture = "test"};
+}
+
+TestModel::~TestModel() {
+  sequences_.clear();
+  if (control_->cells_used != 0) broken("cells are left after all sequences are gone");
+}
+
+Result<core::RenderedChat> TestModel::render(const domain::ChatRequest& chat) const {
+  core::RenderedChat out{.prompt = {}, .stops = options_.template_stops};
+  bool first = true;
+  for (const auto& message : chat.messages) {
+    if (message.role != domain::Role::kSystem && std::exchange(first, false) && options_.strict_template &&
+        message.role != domain::Role::kUser) {
+      return fail(ErrorCode::kInvalidRequest, "the chat template wants a user message first", "messages");
+    }
+    out.prompt += fmt::format("{}: {}\n", domain::to_string(message.role), domain::text_of(message));
+  }
+  out.prompt += "assistant:";
+  return out;
+}
+
+DecodeStatus TestModel::begin(std::span<const core::BatchToken> batch, std::size_t most) {
+  interrupted_ = false;
+  rows_.assign(batch.size(), {});
+  if (batch.empty() || batch.size() > most) {
+    broken(fmt::format("a batch of {} tokens", batch.size()));
+  }
+  const std::uint64_t n = ++control_->batches;
+  if (control_->on_batch) {
+    if (const auto status = control_->on_batch(n, batch); status != DecodeStatus::kOk) return status;
+  }
+  const bool bounded = options_.kv_cells > 0;
+  if (bounded && control_->cells_used + static_cast<std::int32_t>(batch.size()) > options_.kv_cells) return DecodeStatus::kNoSpace;
+  return DecodeStatus::kOk;
+}
+
+bool TestModel::store(const core::BatchToken& token) {
+  if (token.sequence < 0 || token.sequence >= options_.sequences) return broken(fmt::format("sequence {}", token.sequence)), false;
+  if (token.token < 0 || token.token >= vocab_.size()) return broken(fmt::format("token {}", token.token)), false;
+  Cells& cells = sequences_[static_cast<std::size_t>(token.sequence)];
+  if (token.position != static_cast<core::Position>(cells.size())) {
+    broken(fmt::format("sequence {} has {} tokens and gets position {}", token.sequence, cells.size(), token.position));
+    return false;
+  }
+  const std::uint64_t before = cells.empty() ? 1 : cells.back()->history;
+  const auto history = mix(before * 31 + static_cast<std::uint64_t>(token.token));
+  ++control_->cells_used;
+  cells.emplace_back(new Cell{.token = token.token, .history = history}, [control = control_](const Cell* cell) {
+    --control->cells_used;
+    delete cell;
+  });
+  ++control_->tokens;
+  return true;
+}
+
+DecodeStatus TestModel::decode(std::span<const core::BatchToken> batch) {
+  const auto status = begin(batch, static_cast<std::size_t>(options_.batch_tokens));
+  // An abort leaves part of the batch in the cache, as llama.cpp does.
+  const bool aborted = status == DecodeStatus::kAborted || interrupted_;
+  if (status != DecodeStatus::kOk && !aborted) return status;
+  const std::size_t count = aborted ? batch.size() / 2 : batch.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    if (!store(batch[i])) return DecodeStatus::kFailed;
+    if (!batch[i].output) continue;
+    rows_[i].resize(static_cast<std::size_t>(vocab_.size()));
+    write_logits(sequences_[static_cast<std::size_t>(batch[i].sequence)], rows_[i]);
+  }
+  return aborted ? DecodeStatus::kAborted : DecodeStatus::kOk;
+}
+
+std::span<float> TestModel::logits(std::size_t index) {
+  if (index >= rows_.size() || rows_[index].empty()) {
+    broken(fmt::format("logits of {} without output", index));
+    rows_.resize(std::max(rows_.size(), index + 1));
+    rows_[index].resize(static_cast<std::size_t>(vocab_.size()));
+  }
+  return rows_[index];
+}
+
+DecodeStatus TestModel::embed(std::span<const core::BatchToken> batch) {
+  const auto status = begin(batch, static_cast<std::size_t>(std::max(options_.batch_tokens, options_.context_tokens)));
+  const bool aborted = status == DecodeStatus::kAborted || interrupted_;
+  if (status != DecodeStatus::kOk && !aborted) return status;
+  const std::size_t count = aborted ? batch.size() / 2 : batch.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    if (!store(batch[i])) return DecodeStatus::kFailed;
+    auto& values = embeddings_[static_cast<std::size_t>(batch[i].sequence)];
+    values.resize(static_cast<std::size_t>(options_.embedding_dimensions));
+    const std::uint64_t history = sequences_[static_cast<std::size_t>(batch[i].sequence)].back()->history;
+    for (std::size_t d = 0; d < values.size(); ++d) values[d] = noise(history + d);
+  }
+  return aborted ? DecodeStatus::kAborted : DecodeStatus::kOk;
+}
+
+std::span<const float> TestModel::embedding(core::SequenceId sequence) {
+  return embeddings_[static_cast<std::size_t>(sequence)];
+}
+
+bool TestModel::remove(core::SequenceId sequence, core::Position from, core::Position to) {
+  if (sequence < 0 || sequence >= options_.sequences || from < 0 || to != -1) {
+    broken(fmt::format("remove({}, {}, {})", sequence, from, to));
+    return false;
+  }
+  Cells& cells = sequences_[static_cast<std::size_t>(sequence)];
+  const auto place = static_cast<std::size_t>(from);
+  if (place >= cells.size()) return true;
+  if (from > 0 && !options_.shares_prefixes) return false;
+  cells.resize(place);
+  return true;
+}
+
+void TestModel::copy(core::SequenceId from, core::SequenceId to, core::Position end) {
+  const Cells& source = sequences_[static_cast<std::size_t>(from)];
+  Cells& target = sequences_[static_cast<std::size_t>(to)];
+  if (!options_.shares_prefixes || !target.empty() || end < 1 || static_cast<std::size_t>(end) > source.size()) {
+    return broken(fmt::format("copy({}, {}, {}) from {} to {} tokens", from, to, end, source.size(), target.size()));
+  }
+  target.assign(source.begin(), source.begin() + end);
+}
+
+void TestModel::interrupt() {
+  ++control_->interrupts;
+  interrupted_ = true;
+}
+
+void TestModel::broken(std::string what) {
+  control_->misuse.with([&](auto& all) { all.push_back(std::move(what)); });
+}
+
+void TestModel::write_logits(const Cells& cells, std::span<float> row) const {
+  const std::uint64_t history = cells.back()->history + cells.size();
+  for (std::size_t t = 0; t < row.size(); ++t) {
+    const bool letter = (t >= 'a' && t <= 'z') || t == ' ';
+    row[t] = 3 * noise(history * 1000 + t) + (letter ? 4.0F : 0.0F);
+  }
+  row[TestVocab::kBos] = -std::numeric_limits<float>::infinity();
+  row[TestVocab::kEos] -= 8;
+  if (const domain::Token next = scripted(cells); next >= 0) row[static_cast<std::size_t>(next)] = 40;
+}
+
+// What follows by the script in the context; -1: no script, or the answer has left it.
+domain::Token TestModel::scripted(const Cells& cells) const {
+  std::string text;
+  for (const auto& cell : cells) text += vocab_.piece(cell->token, false);
+  const auto open = text.rfind("<<");
+  const auto close = text.find(">>", open == std::string::npos ? text.size() : open);
+  if (close == std::string::npos) return -1;
+  const std::string script = text.substr(open + 2, close - open - 2);
+  std::string_view said = std::string_view(text).substr(close + 2);
+  constexpr std::string_view kTurn = "\nassistant:";
+  if (said.starts_with(kTurn)) said.remove_prefix(kTurn.size());
+  if (!script.starts_with(said)) return -1;
+  if (said.size() == script.size()) return TestVocab::kEos;
+  return static_cast<unsigned char>(script[said.size()]);
+}
+
+}  // namespace hearth::engine::testing

@@ -1,0 +1,215 @@
+// What the contract leaves open: reuse, truncation, timings, embeddings beside generation.
+#include <algorithm>
+#include <thread>
+
+#include "engine/testing/harness.hpp"
+
+namespace hearth::engine::testing {
+namespace {
+
+using domain::Role;
+using Misuses = std::vector<std::string>;
+
+TEST(TokenEngine, NextTurnOfAChatEvaluatesOnlyWhatIsNew) {
+  Harness h;
+  const auto first = h.submit(chat_of({{Role::kUser, "Tell me about the sea"}}, 10));
+  h.run();
+  const auto answer = first.answer();
+  const auto second = h.submit(
+      chat_of({{Role::kUser, "Tell me about the sea"}, {Role::kAssistant, "It is wet"}, {Role::kUser, "More"}}, 10));
+  h.run();
+  EXPECT_GE(second.answer().usage.cached, answer.usage.prompt);
+  EXPECT_EQ(h.control->misuses(), Misuses{});
+}
+
+TEST(TokenEngine, CachedSequenceIsTakenOverWithoutCopy) {
+  Harness h({.sequences = 1}, {.parallel = 1, .step_tokens = 64});
+  const auto prompt = std::string("the first prompt, long enough to matter");
+  const auto one = h.text_alone(completion(prompt, 5));
+  EXPECT_EQ(h.text_alone(completion(prompt, 5)), one);
+  const auto longer = h.submit(completion(prompt + " and more", 5));
+  h.run();
+  EXPECT_GT(longer.answer().usage.cached, 30);
+  EXPECT_EQ(h.control->misuses(), Misuses{});
+}
+
+TEST(TokenEngine, RecurrentModelContinuesWhatItHolds) {
+  Harness h({.shares_prefixes = false});
+  const auto tokens = h.engine->tokenize({.text = "a story about rain", .add_special = true, .parse_special = true})->tokens;
+  auto first = completion("", 1);
+  first.prompts[0] = tokens;
+  (void)h.text_alone(first);
+  auto longer = tokens;
+  longer.insert(longer.end(), {'x', 'y'});
+  auto second = completion("", 4);
+  second.prompts[0] = longer;
+  const auto client = h.submit(second);
+  h.run();
+  EXPECT_EQ(client.answer().usage.cached, static_cast<std::int32_t>(tokens.size()));
+  Harness fresh({.shares_prefixes = false});
+  EXPECT_EQ(fresh.text_alone(second), client.answer().choices[0].text());
+  EXPECT_EQ(h.control->misuses(), Misuses{});
+}
+
+TEST(TokenEngine, ChoicesShareTheirPrompt) {
+  Harness h;
+  auto request = completion("a prompt of some length that is shared by all", 4);
+  request.generation.n = 4;
+  const auto client = h.submit(request);
+  h.run();
+  const auto out = client.answer();
+  EXPECT_EQ(out.usage.cached, 0) << "of the client's prompt nothing was cached";
+  EXPECT_EQ(h.engine->stats().prompt_tokens, static_cast<std::uint64_t>(out.usage.prompt + 3));
+  EXPECT_EQ(h.control->misuses(), Misuses{});
+}
+
+TEST(TokenEngine, MoreChoicesThanSlots) {
+  Harness h({}, {.parallel = 2, .step_tokens = 64});
+  auto request = completion("a prompt", 4);
+  request.generation.n = 7;
+  request.prompts.emplace_back("another");
+  const auto client = h.submit(request);
+  h.run();
+  EXPECT_EQ(client.answer().choices.size(), 14U);
+  EXPECT_EQ(client.answer().usage.completion, 56);
+}
+
+TEST(TokenEngine, StopStringOfTheTemplateIsNotTheClients) {
+  Harness h({.template_stops = {"<|end|>"}});
+  auto chat = chat_of({{Role::kUser, TestModel::prompt_for("done<|end|>more")}}, 50);
+  chat.generation.stop = {"never"};
+  const auto client = h.submit(chat);
+  h.run();
+  const auto out = client.answer();
+  EXPECT_EQ(out.choices[0].text(), "done");
+  EXPECT_EQ(out.choices[0].reason, domain::FinishReason::kStop);
+  EXPECT_EQ(out.choices[0].stop_sequence, "");
+}
+
+TEST(TokenEngine, TruncationKeepsSystemMessagesTheLastOneAndWhatTheTemplateWants) {
+  Harness h({.strict_template = true}, {.parallel = 4, .step_tokens = 64, .context_tokens = 100});
+  auto chat = chat_of({{Role::kSystem, "SYS"}}, 4);
+  for (int i = 0; i < 10; ++i) {
+    chat.messages.push_back({.role = i % 2 == 0 ? Role::kUser : Role::kAssistant,
+                             .parts = {domain::TextPart{"turn number " + std::to_string(i)}}});
+  }
+  chat.messages.push_back({.role = Role::kUser, .parts = {domain::TextPart{"LAST"}}});
+  chat.generation.truncate = true;
+  std::string prompt;
+  h.control->on_batch = [&](std::uint64_t, std::span<const core::BatchToken> batch) {
+    for (const auto& token : batch) prompt += token.token < 256 ? std::string(1, static_cast<char>(token.token)) : "";
+    return core::DecodeStatus::kOk;
+  };
+  const auto client = h.submit(chat);
+  ASSERT_EQ(client.refused.message, "");
+  h.run();
+  EXPECT_TRUE(prompt.starts_with("system: SYS\nuser: turn number 8\n")) << prompt;
+  EXPECT_NE(prompt.find("user: LAST\nassistant:"), std::string::npos) << prompt;
+  EXPECT_GT(client.answer().usage.dropped, 0);
+  chat.messages = {chat.messages[0], {.role = Role::kUser, .parts = {domain::TextPart{std::string(200, 'x')}}}};
+  EXPECT_EQ(h.submit(chat).refused.code, ErrorCode::kContextLength) << "nothing may be dropped";
+}
+
+TEST(TokenEngine, BeginningOfTextIsNeverDoubled) {
+  Harness h;
+  const auto plain = h.submit(completion("words", 1));
+  const auto written = h.submit(completion("<s>words", 1));
+  h.run();
+  EXPECT_EQ(plain.answer().usage.prompt, 6);
+  EXPECT_EQ(written.answer().usage.prompt, 6);
+}
+
+TEST(TokenEngine, Timings) {
+  using std::chrono::milliseconds;
+  Harness h({}, {.parallel = 1, .step_tokens = 16});
+  h.control->on_batch = [&](std::uint64_t, std::span<const core::BatchToken>) {
+    h.clock.advance(milliseconds(10));
+    return core::DecodeStatus::kOk;
+  };
+  const auto client = h.submit(completion(std::string(31, 'x'), 4));  // 32 tokens: two steps
+  h.clock.advance(milliseconds(7));
+  h.run();
+  const auto t = client.answer().timings;
+  EXPECT_EQ(t.queued, milliseconds(7));
+  EXPECT_EQ(t.prompt, milliseconds(20));
+  EXPECT_EQ(t.first_token, milliseconds(27));
+  EXPECT_EQ(t.decode, milliseconds(30));
+  EXPECT_EQ(h.engine->stats().step_nanoseconds, 50'000'000U);
+}
+
+TEST(TokenEngine, EmbeddingsAndGenerationTakeTurns) {
+  Harness h({.sequences = 3}, {.parallel = 2, .step_tokens = 32});
+  std::string turns;
+  h.control->on_batch = [&](std::uint64_t, std::span<const core::BatchToken> batch) {
+    const bool embeds = std::ranges::all_of(batch, &core::BatchToken::output) && batch.size() > 1;
+    turns += embeds ? 'e' : 'g';
+    return core::DecodeStatus::kOk;
+  };
+  const auto story = h.submit(completion("once", 12));
+  h.engine->step();
+  domain::EmbedRequest inputs;
+  for (int i = 0; i < 12; ++i) inputs.inputs.emplace_back("an input to embed " + std::to_string(i));
+  const auto vectors = h.submit(inputs);
+  h.run();
+  EXPECT_EQ(story.answer().usage.completion, 12);
+  ASSERT_EQ(vectors.answer().embeddings.size(), 12U);
+  for (std::int32_t i = 0; i < 12; ++i) EXPECT_EQ(vectors.answer().embeddings[static_cast<std::size_t>(i)].index, i);
+  EXPECT_NE(turns.find("egegeg"), std::string::npos) << turns;
+  EXPECT_EQ(h.control->misuses(), Misuses{});
+}
+
+TEST(TokenEngine, EmbeddingsOfSeveralRequestsShareABatch) {
+  Harness h({.kv_cells = 0, .tasks = {domain::Task::kEmbed}}, {.parallel = 8, .step_tokens = 64});
+  std::vector<Harness::Client> clients;
+  for (int i = 0; i < 6; ++i) clients.push_back(h.submit(domain::EmbedRequest{.inputs = {"text " + std::to_string(i)}}));
+  h.run();
+  for (const auto& client : clients) EXPECT_EQ(client.answer().embeddings.size(), 1U);
+  EXPECT_EQ(h.control->batches, 1U);
+  EXPECT_EQ(h.submit(completion("x", 1)).refused.code, ErrorCode::kUnsupported);
+}
+
+TEST(TokenEngine, EmbeddingReaderMayBeSlow) {
+  Harness h({.sequences = 2}, {.parallel = 1, .step_tokens = 16});
+  domain::EmbedRequest inputs;
+  for (int i = 0; i < 5; ++i) inputs.inputs.emplace_back("an input to embed " + std::to_string(i));
+  const auto slow = h.submit(inputs);
+  slow.sink->refuse_after(1);
+  h.run();
+  const auto other = h.submit(completion("once", 2));
+  h.run();
+  EXPECT_EQ(other.answer().usage.completion, 2) << "it holds no slot";
+  slow.sink->refuse(false);
+  h.engine->resume(slow.ticket);
+  h.run();
+  EXPECT_EQ(slow.answer().embeddings.size(), 5U);
+  EXPECT_EQ(slow.sink->refused(), 1U);
+  EXPECT_EQ(h.control->misuses(), Misuses{});
+}
+
+TEST(TokenEngine, NoInputsNoEmbeddings) {
+  Harness h;
+  const auto client = h.submit(domain::EmbedRequest{});
+  h.run();
+  EXPECT_TRUE(client.answer().embeddings.empty());
+  EXPECT_EQ(h.engine->stats().requests_finished, 1U);
+}
+
+TEST(TokenEngine, WaitEndsWithMailOrAStop) {
+  Harness h;
+  EXPECT_FALSE(h.engine->step());
+  std::stop_source stop;
+  stop.request_stop();
+  h.engine->wait(stop.get_token());  // returns at once
+  std::jthread submitter([&] { h.engine->cancel(99, CancelReason::kClientGone); });
+  h.engine->wait({});
+  EXPECT_TRUE(h.engine->step());
+}
+
+TEST(TokenEngine, InfoSaysWhatThisEngineMakesOfTheModel) {
+  Harness h({.sequences = 3, .kv_cells = 300, .context_tokens = 512}, {.parallel = 8});
+  EXPECT_EQ(h.engine->info().capabilities.slots, 3);
+  EXPECT_EQ(h.engine->info().capabilities.context_tokens, 300);
+}
+
+}  // namespace
+}  // namespace hearth::engine::testing

@@ -1,0 +1,163 @@
+#include "gateway/gateway.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/strings.hpp"
+#include "gateway/recording_writer.hpp"
+#include "json/writer.hpp"
+
+namespace hearth::gateway {
+
+Gateway::Gateway(store::Library& library, sched::ModelManager& manager, const base::Clock& clock, base::Log& log,
+                 GatewayOptions options)
+    : library_(library),
+      manager_(manager),
+      clock_(clock),
+      log_(log),
+      options_(std::move(options)),
+      metrics_(options_.version),
+      generator_(library_, manager_, metrics_, clock_, options_),
+      last_activity_(clock.now()) {
+  add_openai_routes();
+  add_ollama_routes();
+  add_anthropic_routes();
+  add_native_routes();
+  add_operation_routes();
+  router_.on_unknown = [](const http::RequestHead& head) {
+    return error_response(
+        face_of(head), Error{.code = ErrorCode::kNotFound, .message = fmt::format("no route {} {}", head.method_text, head.path)},
+        request_id_of(head));
+  };
+  router_.on_wrong_method = [](const http::RequestHead& head, const std::string& allow) {
+    return error_response(
+        face_of(head),
+        Error{.code = ErrorCode::kMethodNotAllowed, .message = fmt::format("{} takes {}, not {}", head.path, allow, head.method_text)},
+        request_id_of(head));
+  };
+}
+
+Gateway::~Gateway() = default;
+
+http::RoutePolicy Gateway::policy(const http::RequestHead& head) const {
+  if (check(head)) return {.body_max = {0}};  // refused before its body is read
+  return router_.policy(head);
+}
+
+http::Response Gateway::refuse(const http::RequestHead& head, const Error& error) const {
+  // A body may be refused only because the request itself is: then that is what to say.
+  if (auto refused = check(head)) return error_response(face_of(head), *refused, request_id_of(head));
+  return error_response(face_of(head), error, request_id_of(head));
+}
+
+rt::Task<void> Gateway::serve(http::Request request, http::ResponseWriter& writer) {
+  struct Active {
+    Gateway& gateway;
+    explicit Active(Gateway& g) : gateway(g) { ++g.in_flight_; }
+    ~Active() {
+      --gateway.in_flight_;
+      gateway.last_activity_ = gateway.clock_.now();
+    }
+  };
+  const Active active(*this);
+  const auto started = clock_.now();
+  const auto sent_id = request.headers.get("x-request-id");
+  const bool sane = sent_id && !sent_id->empty() && sent_id->size() <= 128 &&
+                    std::ranges::all_of(*sent_id, [](char c) { return c > 0x20 && c < 0x7F; });
+  const std::string id = sane ? std::string(*sent_id) : "req_" + base::random_id(20);
+  request.headers.set("x-request-id", id);
+  http::Headers extra;
+  extra.set("x-request-id", id);
+  const Face& face = face_of(request);
+  if (&face == &kAnthropic) extra.set("request-id", id);
+  add_cors(request, extra);
+  RecordingWriter recorder(writer, std::move(extra));
+  const std::string line = fmt::format("{} {}", request.method_text, request.path);
+  const std::string_view route = router_.pattern_of(request);
+  const std::string peer = request.peer;
+  // The line is written when the request ends, also when its client left.
+  struct Note {
+    Gateway& gateway;
+    const RecordingWriter& recorder;
+    const std::string& line;
+    std::string_view route;
+    const std::string& peer;
+    const std::string& id;
+    base::SteadyTime started;
+    ~Note() {
+      const auto took = gateway.clock_.now() - started;
+      const int status = recorder.status() == 0 ? 499 : recorder.status();
+      gateway.metrics_.served(route, status, took);
+      gateway.log_.info("{} {} {:.1f}ms {} {}", line, status, std::chrono::duration<double>(took).count() * 1e3, peer, id);
+    }
+  };
+  const Note note{*this, recorder, line, route, peer, id, started};
+  if (auto refused = check(request)) {
+    co_await send_error(recorder, face, std::move(*refused), request);
+  } else if (request.method == http::Method::kOptions && request.headers.get("access-control-request-method")) {
+    http::Response response;
+    response.status = 204;
+    co_await send(recorder, std::move(response));
+  } else {
+    co_await router_.serve(std::move(request), recorder);
+  }
+}
+
+rt::Task<void> Gateway::send(http::ResponseWriter& writer, http::Response response) const {
+  (void)co_await writer.respond(std::move(response));
+}
+
+rt::Task<void> Gateway::send_error(http::ResponseWriter& writer, const Face& face, Error error, const http::RequestHead& head) const {
+  http::Response response = error_response(face, error, request_id_of(head));
+  if (error.code == ErrorCode::kUnauthorized) response.headers.set("www-authenticate", "Bearer");
+  (void)co_await writer.respond(std::move(response));
+}
+
+http::RouteHandler Gateway::model_route(Parse parse, const Face& face) {
+  return [this, parse, &face](http::Request request, http::RouteArgs, http::ResponseWriter& writer) -> rt::Task<void> {
+    auto call = parse(request.body, generator_.edge());
+    request.body = {};
+    if (!call) {
+      co_await send_error(writer, face, std::move(call).error(), request);
+      co_return;
+    }
+    co_await generator_.answer(request, *std::move(call), face, writer);
+  };
+}
+
+Result<std::vector<domain::ModelCard>> Gateway::cards() const {
+  HEARTH_TRY(const auto entries, library_.entries());
+  std::vector<domain::ModelCard> out;
+  for (const auto& entry : entries) {
+    auto card = library_.card(entry);
+    if (card) out.push_back(*std::move(card));
+    else log_.warn("model {}: {}", entry.id(), card.error().message);
+  }
+  return out;
+}
+
+Result<domain::ModelCard> Gateway::card_of(const std::string& name) const {
+  HEARTH_TRY(const auto entry, library_.find(name));
+  return library_.card(entry);
+}
+
+std::string Gateway::health_body() const {
+  const auto loaded = manager_.loaded();
+  json::Writer w;
+  w.begin_object().field("status", "ok").field("version", options_.version).key("models").begin_array();
+  for (const auto& l : loaded) {
+    w.begin_object().field("name", l.model.card.name).field("state", l.model.state).field("running", l.stats.running);
+    w.field("waiting", l.stats.waiting).end_object();
+  }
+  w.end_array().end_object();
+  return std::move(w).take();
+}
+
+std::string Gateway::metrics_body() const {
+  const http::Server* server = server_.load();
+  return metrics_.render(server == nullptr ? http::ServerStats{} : server->stats(), manager_.stats(), manager_.loaded());
+}
+
+}  // namespace hearth::gateway

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "dialect/ollama/ollama.hpp"
+#include "gateway/generate.hpp"
+#include "gateway/metrics.hpp"
+#include "gateway/options.hpp"
+#include "http/router.hpp"
+#include "http/server.hpp"
+#include "http/service.hpp"
+#include "sched/model_manager.hpp"
+#include "store/library.hpp"
+
+namespace hearth::gateway {
+
+// All routes of hearth on one port, behind one ordered list of checks: request id -> Host -> CORS -> key -> route; then metrics and
+// access log. One event loop. REQUIRES: what is passed in outlives it.
+class Gateway final : public http::Service {
+ public:
+  Gateway(store::Library& library, sched::ModelManager& manager, const base::Clock& clock, base::Log& log, GatewayOptions options);
+  ~Gateway() override;
+
+  [[nodiscard]] http::RoutePolicy policy(const http::RequestHead& head) const override;
+  [[nodiscard]] rt::Task<void> serve(http::Request request, http::ResponseWriter& writer) override;
+  [[nodiscard]] http::Response refuse(const http::RequestHead& head, const Error& error) const override;
+
+  // The server whose counters /metrics shows; set once it exists.
+  void set_server(const http::Server& server) { server_ = &server; }
+  // What POST /hearth/v1/shutdown does.
+  void set_shutdown(std::function<void()> shutdown) { shutdown_ = std::move(shutdown); }
+  // When a request was last being answered: for --idle-exit.
+  [[nodiscard]] base::SteadyTime last_activity() const { return last_activity_; }
+  [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
+
+  // Thread-safe, from published snapshots: what the monitor listener serves too.
+  [[nodiscard]] std::string health_body() const;
+  [[nodiscard]] std::string metrics_body() const;
+
+ private:
+  void add_openai_routes();
+  void add_ollama_routes();
+  void add_anthropic_routes();
+  void add_native_routes();
+  void add_operation_routes();
+
+  // Route helpers: a handler that parses the body in a dialect and answers it.
+  using Parse = Result<dialect::Call> (*)(std::string_view body, const dialect::Edge& edge);
+  [[nodiscard]] http::RouteHandler model_route(Parse parse, const Face& face);
+  [[nodiscard]] rt::Task<void> send(http::ResponseWriter& writer, http::Response response) const;
+  [[nodiscard]] rt::Task<void> send_error(http::ResponseWriter& writer, const Face& face, Error error, const http::RequestHead& head) const;
+  [[nodiscard]] rt::Task<void> load_only(http::Request request, dialect::ollama::OllamaCall parsed, dialect::Edge edge,
+                                         http::ResponseWriter& writer);
+  [[nodiscard]] rt::Task<Result<void>> unload_model(std::string name);
+  // Unloads it, then removes it from the library.
+  [[nodiscard]] rt::Task<Result<void>> remove_model(std::string name);
+  // Cards of all models, newest file times included; unreadable ones are logged and left out.
+  [[nodiscard]] Result<std::vector<domain::ModelCard>> cards() const;
+  [[nodiscard]] Result<domain::ModelCard> card_of(const std::string& name) const;
+  // Refusals that come before any route; nothing if the request may pass.
+  [[nodiscard]] std::optional<Error> check(const http::RequestHead& head) const;
+  [[nodiscard]] bool host_allowed(const http::RequestHead& head) const;
+  [[nodiscard]] bool key_valid(const http::RequestHead& head) const;
+  void add_cors(const http::RequestHead& head, http::Headers& headers) const;
+
+  store::Library& library_;
+  sched::ModelManager& manager_;
+  const base::Clock& clock_;
+  base::Log& log_;
+  GatewayOptions options_;
+  Metrics metrics_;
+  Generator generator_;
+  http::Router router_;
+  std::atomic<const http::Server*> server_ = nullptr;
+  std::function<void()> shutdown_;
+  base::SteadyTime last_activity_{};
+  std::size_t in_flight_ = 0;
+};
+
+}  // namespace hearth::gateway

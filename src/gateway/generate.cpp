@@ -1,0 +1,220 @@
+#include "gateway/generate.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/strings.hpp"
+#include "domain/answer.hpp"
+#include "http/stream_reader.hpp"
+
+namespace hearth::gateway {
+
+using namespace std::chrono_literals;
+
+struct Generator::Run {
+  sched::Lease lease;
+  std::unique_ptr<backend::EventStream> events;
+  std::string model;  // as the client named it
+  base::SteadyTime received;
+  http::Headers headers;  // what every answer carries
+
+  // Fills in what the runner cannot know.
+  void complete(domain::Event& event) const {
+    if (auto* started = std::get_if<domain::Started>(&event)) {
+      started->model = model;
+      started->served_by = "llama";
+      started->device = lease.device();
+    } else if (auto* finished = std::get_if<domain::Finished>(&event)) {
+      finished->timings.loaded = lease.load_time();
+    }
+  }
+};
+
+namespace {
+
+double seconds(std::chrono::nanoseconds span) { return std::chrono::duration<double>(span).count(); }
+
+std::string server_timing(const domain::Timings& t) {
+  return fmt::format("queue;dur={:.1f}, load;dur={:.1f}, prompt;dur={:.1f}, decode;dur={:.1f}", seconds(t.queued) * 1e3,
+                     seconds(t.loaded) * 1e3, seconds(t.prompt) * 1e3, seconds(t.decode) * 1e3);
+}
+
+bool is_content(const domain::Event& event) {
+  if (const auto* delta = std::get_if<domain::Delta>(&event)) return !delta->text.empty() || !delta->logprobs.empty();
+  return std::holds_alternative<domain::ChoiceFinished>(event) || domain::ends_stream(event);
+}
+
+std::string wire_text(const std::vector<dialect::Frame>& frames, dialect::Framing framing) {
+  std::string out;
+  for (const auto& frame : frames) {
+    const http::Frame f{.event = frame.event, .data = frame.data};
+    out += framing == dialect::Framing::kSse ? http::sse_text(f) : http::ndjson_text(f);
+  }
+  return out;
+}
+
+http::ResponseHead stream_head(const http::Headers& headers, dialect::Framing framing) {
+  http::ResponseHead head;
+  head.headers = headers;
+  if (framing == dialect::Framing::kSse) {
+    head.headers.set("content-type", "text/event-stream; charset=utf-8");
+    head.headers.set("cache-control", "no-cache");
+    head.headers.set("x-accel-buffering", "no");
+  } else {
+    head.headers.set("content-type", "application/x-ndjson");
+  }
+  return head;
+}
+
+}  // namespace
+
+Result<void> apply_headers(const http::Headers& headers, domain::Envelope& envelope) {
+  if (const auto value = headers.get("hearth-keep-alive")) {
+    const auto span = base::parse_duration(*value);
+    if (!span) return fail(ErrorCode::kInvalidRequest, "header hearth-keep-alive is not a duration (5m, 300, -1)", "hearth-keep-alive");
+    envelope.keep_alive = span;
+  }
+  if (const auto value = headers.get("hearth-priority")) {
+    if (*value == "high") envelope.priority = domain::Priority::kHigh;
+    else if (*value == "normal") envelope.priority = domain::Priority::kNormal;
+    else if (*value == "low") envelope.priority = domain::Priority::kLow;
+    else return fail(ErrorCode::kInvalidRequest, "header hearth-priority must be high, normal or low", "hearth-priority");
+  }
+  if (const auto value = headers.get("hearth-strict")) {
+    if (*value != "0" && *value != "1") return fail(ErrorCode::kInvalidRequest, "header hearth-strict must be 0 or 1", "hearth-strict");
+    envelope.strict = *value == "1";
+  }
+  return {};
+}
+
+std::string ignored_header(const std::vector<std::string>& names) {
+  constexpr std::size_t kNamesMax = 20;
+  std::string out;
+  for (std::size_t i = 0; i < names.size() && i < kNamesMax; ++i) {
+    if (i != 0) out += ", ";
+    for (const char c : names[i].substr(0, 100)) out += c > 0x20 && c < 0x7F && c != ',' ? c : '_';
+  }
+  return out;
+}
+
+std::string request_id_of(const http::RequestHead& head) { return std::string(head.headers.get("x-request-id").value_or("")); }
+
+dialect::Edge Generator::edge() const { return {.clock = &clock_, .id = base::random_id(24)}; }
+
+rt::Task<Result<sched::Lease>> Generator::load(std::string model, std::optional<std::int32_t> context_tokens) {
+  HEARTH_CO_TRY(const auto entry, library_.find(model));
+  HEARTH_CO_TRY(auto card, library_.card(entry));
+  const sched::LoadWish wish{.context_tokens = context_tokens};
+  co_return co_await manager_.acquire(entry, std::move(card), wish);
+}
+
+rt::Task<Result<Generator::Run>> Generator::start(const http::Request& request, dialect::Call& call) {
+  auto& envelope = domain::envelope_of(call.request);
+  const auto received = clock_.now();
+  HEARTH_CO_CHECK(apply_headers(request.headers, envelope));
+  if (envelope.strict && !call.ignored.empty())
+    co_return fail(ErrorCode::kInvalidRequest,
+                   fmt::format("not honoured and refused because of hearth-strict: {}", ignored_header(call.ignored)),
+                   call.ignored.front());
+  HEARTH_CO_TRY(auto lease, co_await load(envelope.model, envelope.context_tokens));
+  lease.set_keep_alive(envelope.keep_alive);
+  http::Headers headers;
+  headers.set("hearth-model", lease.model());
+  headers.set("hearth-served-by", "llama");
+  headers.set("hearth-device", lease.device());
+  if (!call.ignored.empty()) headers.set("hearth-ignored-parameters", ignored_header(call.ignored));
+  const std::string model = envelope.model;
+  HEARTH_CO_TRY(auto events, co_await lease.backend().run(std::move(call.request), backend::Context{}));
+  Run run{.lease = std::move(lease), .events = std::move(events), .model = model, .received = received, .headers = std::move(headers)};
+  co_return run;
+}
+
+rt::Task<void> Generator::answer(const http::Request& request, dialect::Call call, const Face& face, http::ResponseWriter& writer) {
+  const std::string request_id = request_id_of(request);
+  auto run = co_await start(request, call);
+  if (!run) {
+    http::Response response = error_response(face, run.error(), request_id);
+    (void)co_await writer.respond(std::move(response));
+    co_return;
+  }
+  if (call.stream) co_await answer_stream(*std::move(run), call, face, request_id, writer);
+  else co_await answer_whole(*std::move(run), call, face, request_id, writer);
+}
+
+rt::Task<void> Generator::answer_whole(Run run, dialect::Call& call, const Face& face, std::string request_id,
+                                       http::ResponseWriter& writer) {
+  domain::AnswerBuilder builder;
+  std::optional<Error> failure;
+  while (!builder.complete() && !failure) {
+    auto events = co_await run.events->next();
+    for (auto& event : events) {
+      run.complete(event);
+      if (auto added = builder.add(std::move(event)); !added) {
+        failure = std::move(added).error();
+        break;
+      }
+    }
+  }
+  http::Response response;
+  if (failure) {
+    response = error_response(face, *failure, request_id);
+  } else {
+    const auto answer = std::move(builder).take();
+    metrics_.answered(run.lease.model(), answer->usage, answer->timings);
+    response = json_response(call.renderer->body(*answer));
+    run.headers.set("hearth-queue-ms", fmt::format("{:.1f}", seconds(answer->timings.queued) * 1e3));
+    run.headers.set("server-timing", server_timing(answer->timings));
+  }
+  for (const auto& [name, value] : run.headers) response.headers.set(name, value);
+  run.events.reset();
+  (void)co_await writer.respond(std::move(response));
+}
+
+rt::Task<void> Generator::answer_stream(Run run, dialect::Call& call, const Face& face, std::string request_id,
+                                        http::ResponseWriter& writer) {
+  const auto hold_until = base::Deadline::after(options_.header_hold);
+  std::vector<domain::Event> held;  // before the headers are out
+  bool started = false;
+  bool ended = false;
+  while (!ended) {
+    const auto deadline = started ? base::Deadline::after(options_.heartbeat) : hold_until;
+    auto events = co_await run.events->next(deadline);
+    std::string out;
+    if (events.empty() && started) {
+      if (call.framing != dialect::Framing::kSse) continue;
+      out = http::sse_comment("waiting");
+    }
+    for (auto& event : events) run.complete(event);
+    if (!started) {
+      const bool timeout = events.empty();
+      held.insert(held.end(), std::make_move_iterator(events.begin()), std::make_move_iterator(events.end()));
+      if (!timeout && std::ranges::none_of(held, is_content)) continue;
+      if (!held.empty()) {
+        if (const auto* failed = std::get_if<domain::Failed>(&held.back())) {
+          http::Response response = error_response(face, failed->error, request_id);
+          for (const auto& [name, value] : run.headers) response.headers.set(name, value);
+          (void)co_await writer.respond(std::move(response));
+          co_return;
+        }
+      }
+      run.headers.set("hearth-queue-ms", fmt::format("{:.1f}", seconds(clock_.now() - run.received) * 1e3));
+      http::ResponseHead head = stream_head(run.headers, call.framing);
+      if (!co_await writer.start(std::move(head))) co_return;
+      started = true;
+      events = std::exchange(held, {});
+    }
+    for (const auto& event : events) {
+      out += wire_text(call.renderer->frames(event), call.framing);
+      if (const auto* finished = std::get_if<domain::Finished>(&event))
+        metrics_.answered(run.lease.model(), finished->usage, finished->timings);
+      ended = ended || domain::ends_stream(event);
+    }
+    if (!out.empty() && !co_await writer.write(std::move(out))) co_return;
+  }
+  run.events.reset();
+  (void)co_await writer.finish();
+}
+
+}  // namespace hearth::gateway

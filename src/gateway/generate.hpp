@@ -1,0 +1,57 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "dialect/dialect.hpp"
+#include "gateway/face.hpp"
+#include "gateway/metrics.hpp"
+#include "gateway/options.hpp"
+#include "http/service.hpp"
+#include "sched/model_manager.hpp"
+#include "store/library.hpp"
+
+namespace hearth::gateway {
+
+// The one path of every request that a model answers, whatever its dialect: resolve, load, run, then fold or stream.
+// One event loop. REQUIRES: everything passed in outlives it.
+class Generator {
+ public:
+  Generator(store::Library& library, sched::ModelManager& manager, Metrics& metrics, const base::Clock& clock,
+            const GatewayOptions& options)
+      : library_(library), manager_(manager), metrics_(metrics), clock_(clock), options_(options) {}
+
+  // Answers `call` in its dialect. Errors before the first byte are HTTP statuses; later ones are told in the stream.
+  [[nodiscard]] rt::Task<void> answer(const http::Request& request, dialect::Call call, const Face& face,
+                                      http::ResponseWriter& writer);
+
+  // Loads a model without running anything; its lease ends at once, which starts the keep-alive clock.
+  [[nodiscard]] rt::Task<Result<sched::Lease>> load(std::string model, std::optional<std::int32_t> context_tokens);
+
+  [[nodiscard]] dialect::Edge edge() const;
+
+ private:
+  struct Run;  // one running request
+  [[nodiscard]] rt::Task<Result<Run>> start(const http::Request& request, dialect::Call& call);
+  [[nodiscard]] rt::Task<void> answer_whole(Run run, dialect::Call& call, const Face& face, std::string request_id,
+                                            http::ResponseWriter& writer);
+  [[nodiscard]] rt::Task<void> answer_stream(Run run, dialect::Call& call, const Face& face, std::string request_id,
+                                             http::ResponseWriter& writer);
+
+  store::Library& library_;
+  sched::ModelManager& manager_;
+  Metrics& metrics_;
+  const base::Clock& clock_;
+  const GatewayOptions& options_;
+};
+
+// Reads the hearth-* request headers into the envelope. kInvalidRequest names the header.
+[[nodiscard]] Result<void> apply_headers(const http::Headers& headers, domain::Envelope& envelope);
+// "a, b, c": at most 20 names.
+[[nodiscard]] std::string ignored_header(const std::vector<std::string>& names);
+[[nodiscard]] std::string request_id_of(const http::RequestHead& head);
+
+}  // namespace hearth::gateway

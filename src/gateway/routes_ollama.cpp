@@ -1,0 +1,111 @@
+#include <fmt/format.h>
+
+#include "base/strings.hpp"
+#include "dialect/ollama/ollama.hpp"
+#include "gateway/gateway.hpp"
+
+namespace hearth::gateway {
+
+using http::Method;
+using http::Request;
+using http::ResponseWriter;
+using http::RouteArgs;
+namespace ollama = dialect::ollama;
+
+namespace {
+
+using ParseOllama = Result<ollama::OllamaCall> (*)(std::string_view body, const dialect::Edge& edge);
+
+}  // namespace
+
+void Gateway::add_ollama_routes() {
+  const http::RoutePolicy policy{.body_max = options_.body_max};
+  const auto generate_route = [this](ParseOllama parse) -> http::RouteHandler {
+    return [this, parse](Request request, RouteArgs, ResponseWriter& writer) -> rt::Task<void> {
+      const auto edge = generator_.edge();
+      auto parsed = parse(request.body, edge);
+      if (!parsed) {
+        co_await send_error(writer, kOllama, std::move(parsed).error(), request);
+        co_return;
+      }
+      if (!parsed->load_only) {
+        co_await generator_.answer(request, std::move(parsed->call), kOllama, writer);
+        co_return;
+      }
+      co_await load_only(std::move(request), std::move(*parsed), edge, writer);
+    };
+  };
+  router_.add(Method::kPost, "/api/generate", generate_route(ollama::parse_generate), policy);
+  router_.add(Method::kPost, "/api/chat", generate_route(ollama::parse_chat), policy);
+  router_.add(Method::kPost, "/api/embed", model_route(ollama::parse_embed, kOllama), policy);
+  router_.add(Method::kPost, "/api/embeddings", model_route(ollama::parse_embeddings, kOllama), policy);
+
+  router_.add(Method::kGet, "/", [this](Request request, RouteArgs, ResponseWriter& writer) -> rt::Task<void> {
+    // Ollama's own clients look for their server's greeting.
+    const auto agent = request.headers.get("user-agent").value_or("");
+    http::Response response;
+    response.headers.set("content-type", "text/plain; charset=utf-8");
+    response.body = base::starts_with_ignore_case(agent, "ollama") ? "Ollama is running" : "hearth is running";
+    co_await send(writer, std::move(response));
+  });
+  router_.add(Method::kGet, "/api/version", [this](Request, RouteArgs, ResponseWriter& writer) -> rt::Task<void> {
+    co_await send(writer, json_response(ollama::version_body(options_.version)));
+  });
+  router_.add(Method::kGet, "/api/tags", [this](Request request, RouteArgs, ResponseWriter& writer) -> rt::Task<void> {
+    const auto all = cards();
+    if (!all) co_await send_error(writer, kOllama, all.error(), request);
+    else co_await send(writer, json_response(ollama::tags_body(*all)));
+  });
+  router_.add(Method::kGet, "/api/ps", [this](Request, RouteArgs, ResponseWriter& writer) -> rt::Task<void> {
+    std::vector<domain::LoadedModel> models;
+    for (auto& l : manager_.loaded()) {
+      if (l.model.state == "ready") models.push_back(std::move(l.model));
+    }
+    co_await send(writer, json_response(ollama::ps_body(models, clock_.wall())));
+  });
+  router_.add(Method::kPost, "/api/show", [this](Request request, RouteArgs, ResponseWriter& writer) -> rt::Task<void> {
+    const auto call = ollama::parse_show(request.body);
+    const auto card = call ? card_of(call->model) : Result<domain::ModelCard>(std::unexpected(call.error()));
+    if (!card) co_await send_error(writer, kOllama, card.error(), request);
+    else co_await send(writer, json_response(ollama::show_body(*card, fmt::format("FROM {}\n", card->path), call->verbose)));
+  });
+  router_.add(Method::kPost, "/api/copy", [this](Request request, RouteArgs, ResponseWriter& writer) -> rt::Task<void> {
+    const auto call = ollama::parse_copy(request.body);
+    const auto done = call ? library_.copy(call->source, call->destination) : Result<void>(std::unexpected(call.error()));
+    if (!done) co_await send_error(writer, kOllama, done.error(), request);
+    else co_await send(writer, http::Response{});
+  });
+  router_.add(Method::kDelete, "/api/delete", [this](Request request, RouteArgs, ResponseWriter& writer) -> rt::Task<void> {
+    const auto call = ollama::parse_delete(request.body);
+    if (!call) {
+      co_await send_error(writer, kOllama, call.error(), request);
+      co_return;
+    }
+    const auto done = co_await remove_model(call->model);
+    if (!done) co_await send_error(writer, kOllama, done.error(), request);
+    else co_await send(writer, http::Response{});
+  });
+}
+
+rt::Task<void> Gateway::load_only(Request request, ollama::OllamaCall parsed, dialect::Edge edge, ResponseWriter& writer) {
+  const auto& envelope = domain::envelope_of(parsed.call.request);
+  const std::string model = envelope.model;
+  if (parsed.unload) {
+    const auto done = co_await unload_model(model);
+    // Not loaded is what was asked for; an unknown model is not.
+    if (!done && (done.error().code != ErrorCode::kModelNotFound || !library_.find(model))) {
+      co_await send_error(writer, kOllama, done.error(), request);
+      co_return;
+    }
+  } else {
+    auto lease = co_await generator_.load(model, envelope.context_tokens);
+    if (!lease) {
+      co_await send_error(writer, kOllama, std::move(lease).error(), request);
+      co_return;
+    }
+    lease->set_keep_alive(envelope.keep_alive);
+  }
+  co_await send(writer, json_response(ollama::load_body(model, edge, parsed.unload, parsed.chat)));
+}
+
+}  // namespace hearth::gateway

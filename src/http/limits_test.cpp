@@ -1,0 +1,232 @@
+#include "http/limits.hpp"
+
+#include <gtest/gtest.h>
+
+#include <deque>
+
+#include "http/test_support.hpp"
+#include "rt/signal_flag.hpp"
+
+namespace hearth::http::test {
+namespace {
+
+rt::Task<void> echo_size(Request request, ResponseWriter& writer) {
+  std::string size = std::to_string(request.body.size());
+  co_await reply(writer, std::move(size));
+}
+
+bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+
+std::string post_of(std::size_t size) {
+  return "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(size) + "\r\n\r\n" + std::string(size, 'b');
+}
+
+TEST(Limits, aDeclaredBodyOverTheLimitIsRefusedAndTheConnectionKept) {
+  TestServer server(echo_size);
+  server.service.body_max = base::Bytes{1000};
+  RawClient client(server.endpoint());
+  client.send(post_of(1001));
+  const std::string refused = client.read_response();
+  EXPECT_TRUE(has(refused, "HTTP/1.1 413 ")) << refused;
+  EXPECT_TRUE(has(refused, "1001 bytes"));
+  client.send(post_of(1000));
+  EXPECT_TRUE(has(client.read_response(), "\r\n\r\n1000"));
+}
+
+TEST(Limits, aRefusedBodyIsNotAskedFor) {
+  TestServer server(echo_size);
+  server.service.body_max = base::Bytes{10};
+  RawClient client(server.endpoint());
+  client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\nExpect: 100-continue\r\n\r\n");
+  const std::string answer = client.read_response();
+  EXPECT_TRUE(has(answer, "HTTP/1.1 413 "));
+  EXPECT_TRUE(has(answer, "Connection: close"));
+}
+
+TEST(Limits, theAnswerReachesAClientThatSendsFirst) {
+  TestServer server(echo_size);
+  server.service.body_max = base::Bytes{1000};
+  for (const bool chunked : {false, true}) {
+    RawClient client(server.endpoint());
+    const std::string body(20'000'000, 'b');
+    client.send(chunked ? "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1312d00\r\n"
+                        : "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 20000000\r\n\r\n");
+    client.send(body);
+    EXPECT_TRUE(has(client.read_response(), "HTTP/1.1 413 ")) << chunked;
+  }
+}
+
+TEST(Limits, aChunkedBodyIsRefusedWhileItArrives) {
+  TestServer server(echo_size);
+  server.service.body_max = base::Bytes{1000};
+  RawClient client(server.endpoint());
+  client.send("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+  for (int i = 0; i < 11; ++i) client.send("64\r\n" + std::string(100, 'c') + "\r\n");  // no end
+  EXPECT_TRUE(has(client.read_response(), "HTTP/1.1 413 "));
+}
+
+TEST(Limits, endlessChunkExtensionsAndTrailersAreRefused) {
+  TestServer server(echo_size);
+  for (const char* start : {"1;", "0\r\nA: "}) {
+    RawClient client(server.endpoint());
+    client.send("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+    client.send(start + std::string(100'000, 'e'));
+    EXPECT_TRUE(has(client.read_response(), "HTTP/1.1 400 ")) << start;
+  }
+}
+
+TEST(Limits, aLargeHeaderIsRefused) {
+  Limits limits;
+  limits.header_max = base::Bytes{1024};
+  TestServer server(echo_size, limits);
+  RawClient client(server.endpoint());
+  client.send("GET / HTTP/1.1\r\nHost: x\r\nX: " + std::string(100'000, 'h') + "\r\n\r\n");
+  const std::string answer = client.read_response();
+  EXPECT_TRUE(has(answer, "HTTP/1.1 431 ")) << answer;
+  EXPECT_TRUE(has(answer, "Connection: close"));
+}
+
+TEST(Limits, aSlowHeaderTimesOut) {
+  Limits limits;
+  limits.header_timeout = 30ms;
+  TestServer server(echo_size, limits);
+  RawClient client(server.endpoint());
+  client.send("GET / HTTP/1.1\r\nHo");
+  EXPECT_TRUE(has(client.read_to_end(), "HTTP/1.1 408 Request Timeout"));
+}
+
+TEST(Limits, aSlowBodyTimesOut) {
+  Limits limits;
+  limits.body_idle_timeout = 30ms;
+  TestServer server(echo_size, limits);
+  RawClient client(server.endpoint());
+  client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc");
+  EXPECT_TRUE(has(client.read_to_end(), "HTTP/1.1 408 Request Timeout"));
+}
+
+TEST(Limits, anIdleConnectionIsClosedWithoutAWord) {
+  Limits limits;
+  limits.idle_timeout = 30ms;
+  TestServer server(echo_size, limits);
+  RawClient fresh(server.endpoint());
+  EXPECT_EQ(fresh.read_to_end(), "");
+  RawClient used(server.endpoint());
+  used.send(post_of(3));
+  EXPECT_TRUE(has(used.read_response(), "200 OK"));
+  EXPECT_EQ(used.read_to_end(), "");
+}
+
+TEST(Limits, aReaderThatDoesNotReadIsGivenUp) {
+  Limits limits;
+  limits.write_timeout = 50ms;
+  std::promise<ErrorCode> ended;
+  TestServer server(
+      [&](Request, ResponseWriter& writer) -> rt::Task<void> {
+        std::ignore = co_await writer.start({});
+        while (true) {
+          std::string chunk(1 << 20, 'x');
+          const auto sent = co_await writer.write(std::move(chunk));
+          if (sent) continue;
+          ended.set_value(sent.error().code);
+          co_return;
+        }
+      },
+      limits);
+  RawClient client(server.endpoint());
+  client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  auto code = ended.get_future();
+  EXPECT_EQ(value_of(code), ErrorCode::kTimeout);
+}
+
+TEST(Limits, tooManyRequestsInFlightAre503) {
+  Limits limits;
+  limits.requests_in_flight_max = 1;
+  std::promise<void> arrived;
+  rt::SignalFlag go_on;
+  TestServer server(
+      [&](Request request, ResponseWriter& writer) -> rt::Task<void> {
+        if (request.path == "/wait") {
+          arrived.set_value();
+          std::ignore = co_await go_on.wait();
+        }
+        co_await reply(writer, "ok");
+      },
+      limits);
+  RawClient first(server.endpoint());
+  first.send("GET /wait HTTP/1.1\r\nHost: x\r\n\r\n");
+  arrived.get_future().wait();
+  RawClient second(server.endpoint());
+  second.send(post_of(1000));
+  const std::string refused = second.read_response();
+  EXPECT_TRUE(has(refused, "HTTP/1.1 503 ")) << refused;
+  EXPECT_TRUE(has(refused, "Retry-After: 1"));
+  go_on.set();
+  EXPECT_TRUE(has(first.read_response(), "200 OK"));
+  EXPECT_TRUE(server.wait_for([](const ServerStats& s) { return s.requests_in_flight == 0; }));
+  second.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_TRUE(has(second.read_response(), "200 OK"));
+}
+
+TEST(Limits, theOldestConnectionWithoutAHeaderGoesFirst) {
+  Limits limits;
+  limits.connections_max = 3;
+  TestServer server(echo_size, limits);
+  RawClient idle(server.endpoint());
+  idle.send(post_of(1));
+  EXPECT_TRUE(has(idle.read_response(), "200 OK"));
+  RawClient silent(server.endpoint());
+  ASSERT_TRUE(server.wait_for([](const ServerStats& s) { return s.connections_total == 2; }));
+  RawClient slow(server.endpoint());
+  slow.send("GET / HT");
+  ASSERT_TRUE(server.wait_for([](const ServerStats& s) { return s.connections_total == 3; }));
+
+  RawClient fourth(server.endpoint());
+  EXPECT_TRUE(silent.closed_by_peer());
+  RawClient fifth(server.endpoint());
+  EXPECT_TRUE(slow.closed_by_peer());
+  fourth.send(post_of(1));
+  EXPECT_TRUE(has(fourth.read_response(), "200 OK"));
+  fifth.send(post_of(1));
+  EXPECT_TRUE(has(fifth.read_response(), "200 OK"));
+  RawClient sixth(server.endpoint());  // only idle ones are left: the oldest of them
+  EXPECT_TRUE(idle.closed_by_peer());
+  sixth.send(post_of(1));
+  EXPECT_TRUE(has(sixth.read_response(), "200 OK"));
+  EXPECT_EQ(server.server.stats().connections_shed, 3U);
+}
+
+TEST(Limits, aFloodOfHalfOpenConnectionsShutsNobodyOut) {
+  Limits limits;
+  limits.connections_max = 20;
+  TestServer server(echo_size, limits, Transport::kTcp, 2);
+  std::deque<RawClient> flood;
+  for (int i = 0; i < 300; ++i) flood.emplace_back(server.endpoint()).send("GET / HTTP/1.1\r\nX: ");
+  RawClient honest(server.endpoint());
+  honest.send(post_of(5));
+  EXPECT_TRUE(has(honest.read_response(), "200 OK"));
+  EXPECT_TRUE(server.wait_for([](const ServerStats& s) { return s.connections_open <= 20; }));
+}
+
+TEST(Limits, busyConnectionsAreNotShed) {
+  Limits limits;
+  limits.connections_max = 1;
+  std::promise<void> arrived;
+  rt::SignalFlag go_on;
+  TestServer server(
+      [&](Request, ResponseWriter& writer) -> rt::Task<void> {
+        arrived.set_value();
+        std::ignore = co_await go_on.wait();
+        co_await reply(writer, "ok");
+      },
+      limits);
+  RawClient busy(server.endpoint());
+  busy.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  arrived.get_future().wait();
+  RawClient late(server.endpoint());
+  EXPECT_TRUE(late.closed_by_peer());
+  go_on.set();
+  EXPECT_TRUE(has(busy.read_response(), "200 OK"));
+}
+
+}  // namespace
+}  // namespace hearth::http::test

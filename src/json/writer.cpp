@@ -1,0 +1,119 @@
+#include "json/writer.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cmath>
+
+#include "base/strings.hpp"
+
+namespace hearth::json {
+namespace {
+
+template <class T>
+void append_number(std::string& out, T number) {
+  char buffer[40];
+  const auto [end, error] = std::to_chars(buffer, buffer + sizeof buffer, number);
+  out.append(buffer, end);
+}
+
+}  // namespace
+
+void append_quoted(std::string& out, std::string_view text) {
+  std::string repaired;
+  if (!base::is_valid_utf8(text)) text = repaired = base::to_valid_utf8(text);
+  out += '"';
+  std::size_t plain = 0;  // start of the run that needs no escape
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    if (c >= 0x20 && c != '"' && c != '\\') continue;
+    out.append(text, plain, i - plain);
+    plain = i + 1;
+    switch (c) {
+      case '"': out += "\\\""; break;
+      case '\\': out += "\\\\"; break;
+      case '\n': out += "\\n"; break;
+      case '\r': out += "\\r"; break;
+      case '\t': out += "\\t"; break;
+      default: fmt::format_to(std::back_inserter(out), "\\u{:04x}", c);
+    }
+  }
+  out.append(text, plain, text.size() - plain);
+  out += '"';
+}
+
+void Writer::separate() {
+  if (comma_) out_ += ',';
+  comma_ = true;
+}
+
+Writer& Writer::open(char c) {
+  separate();
+  out_ += c;
+  comma_ = false;
+  return *this;
+}
+
+Writer& Writer::close(char c) {
+  out_ += c;
+  comma_ = true;
+  return *this;
+}
+
+Writer& Writer::key(std::string_view name) {
+  separate();
+  append_quoted(out_, name);
+  out_ += ':';
+  comma_ = false;
+  return *this;
+}
+
+Writer& Writer::value(std::string_view text) {
+  separate();
+  append_quoted(out_, text);
+  return *this;
+}
+
+Writer& Writer::value(bool b) { return raw(b ? "true" : "false"); }
+
+Writer& Writer::signed_value(std::int64_t number) {
+  separate();
+  append_number(out_, number);
+  return *this;
+}
+
+Writer& Writer::unsigned_value(std::uint64_t number) {
+  separate();
+  append_number(out_, number);
+  return *this;
+}
+
+Writer& Writer::value(double number) {
+  if (!std::isfinite(number)) return null();
+  separate();
+  append_number(out_, number);
+  return *this;
+}
+
+Writer& Writer::value(float number) {
+  if (!std::isfinite(number)) return null();
+  separate();
+  append_number(out_, number);
+  return *this;
+}
+
+Writer& Writer::null() { return raw("null"); }
+
+Writer& Writer::raw(std::string_view json) {
+  separate();
+  out_ += json;
+  return *this;
+}
+
+Writer& Writer::array(std::span<const float> values) {
+  begin_array();
+  for (const float v : values) value(v);
+  return end_array();
+}
+
+}  // namespace hearth::json

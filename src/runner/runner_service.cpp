@@ -1,0 +1,203 @@
+#include "runner/runner_service.hpp"
+
+#include <fmt/format.h>
+
+#include "dialect/native/native.hpp"
+#include "json/writer.hpp"
+#include "rt/race.hpp"
+#include "runner/channel_sink.hpp"
+
+namespace hearth::runner {
+namespace {
+
+using namespace std::chrono_literals;
+namespace native = dialect::native;
+
+// Cancels what was submitted unless its end was seen: the destructor also runs when the coroutine is cancelled.
+class Submission {
+ public:
+  Submission(engine::Engine& engine, engine::Ticket ticket) : engine_(engine), ticket_(ticket) {}
+  Submission(const Submission&) = delete;
+  Submission& operator=(const Submission&) = delete;
+  ~Submission() {
+    if (!ended_) engine_.cancel(ticket_, engine::CancelReason::kClientGone);
+  }
+  void ended() { ended_ = true; }
+
+ private:
+  engine::Engine& engine_;
+  engine::Ticket ticket_;
+  bool ended_ = false;
+};
+
+http::Response json_response(int status, std::string body) {
+  http::Response response;
+  response.status = status;
+  response.headers.set("content-type", "application/json");
+  response.body = std::move(body);
+  return response;
+}
+
+http::Response error_response(const Error& error) {
+  return json_response(base::traits(error.code).http_status, native::write_error(error));
+}
+
+http::ResponseHead ndjson_head() {
+  http::ResponseHead head;
+  head.headers.set("content-type", "application/x-ndjson");
+  return head;
+}
+
+// The requests that need no engine step, answered as a stream like all others.
+std::optional<Result<std::vector<domain::Event>>> answer_directly(const engine::Engine& engine, const domain::Request& request) {
+  const auto finish = [](domain::Event event, std::size_t tokens) {
+    domain::Finished finished;
+    finished.usage.prompt = static_cast<std::int32_t>(tokens);
+    return std::vector<domain::Event>{domain::Started{}, std::move(event), finished};
+  };
+  if (const auto* r = std::get_if<domain::TokenizeRequest>(&request))
+    return engine.tokenize(*r).map([&](domain::Tokenized t) {
+      const auto count = t.tokens.size();
+      return finish(std::move(t), count);
+    });
+  if (const auto* r = std::get_if<domain::DetokenizeRequest>(&request))
+    return engine.detokenize(*r).map([&](std::string text) {
+      const auto count = r->tokens.size();
+      return finish(domain::Rendered{.text = std::move(text), .tokens = static_cast<std::int32_t>(count)}, count);
+    });
+  if (const auto* r = std::get_if<domain::RenderRequest>(&request))
+    return engine.render(*r).map([&](domain::Rendered t) {
+      const auto count = static_cast<std::size_t>(t.tokens);
+      return finish(std::move(t), count);
+    });
+  return std::nullopt;
+}
+
+std::string lines_of(const std::vector<domain::Event>& events) {
+  std::string out;
+  for (const auto& event : events) out += native::write_event(event) + "\n";
+  return out;
+}
+
+}  // namespace
+
+std::string write_info(const engine::ModelInfo& info) {
+  json::Writer w;
+  w.begin_object().field("name", info.name).key("capabilities").raw(native::write_capabilities(info.capabilities));
+  w.field("chat_template", info.chat_template).key("memory").begin_array();
+  for (const auto& m : info.memory) {
+    w.begin_object().field("device", m.device).field("weights", m.weights.count).field("kv_cache", m.kv_cache.count);
+    w.field("compute", m.compute.count).end_object();
+  }
+  w.end_array().end_object();
+  return std::move(w).take();
+}
+
+std::string write_stats(const engine::Stats& s) {
+  json::Writer w;
+  w.begin_object().field("steps", s.steps).field("prompt_tokens", s.prompt_tokens);
+  w.field("cached_prompt_tokens", s.cached_prompt_tokens).field("generated_tokens", s.generated_tokens);
+  w.field("requests_finished", s.requests_finished).field("requests_failed", s.requests_failed);
+  w.field("requests_cancelled", s.requests_cancelled).field("steps_after_cancel", s.steps_after_cancel);
+  w.field("step_nanoseconds", s.step_nanoseconds).field("running", s.running).field("waiting", s.waiting);
+  w.field("paused", s.paused).field("slots", s.slots).field("kv_cells", s.kv_cells).field("kv_cells_used", s.kv_cells_used);
+  w.end_object();
+  return std::move(w).take();
+}
+
+void RunnerService::set_engine(engine::Engine& engine) {
+  outcome_.with([&](Outcome& o) { o.engine = &engine; });
+  settled_.set();
+}
+
+void RunnerService::set_failure(Error error) {
+  outcome_.with([&](Outcome& o) { o.error = std::move(error); });
+  settled_.set();
+}
+
+rt::Task<Result<engine::Engine*>> RunnerService::loaded_engine() {
+  co_await settled_.wait();
+  co_return outcome_.with([](const Outcome& o) -> Result<engine::Engine*> {
+    if (o.engine == nullptr) return fail(o.error);
+    return o.engine;
+  });
+}
+
+rt::Task<void> RunnerService::serve(http::Request request, http::ResponseWriter& writer) {
+  if (request.path == "/hearth/v1/run" && request.method == http::Method::kPost) {
+    co_await run(std::move(request), writer);
+  } else if (request.path == "/hearth/v1/info" && request.method == http::Method::kGet) {
+    co_await info(writer);
+  } else if (request.path == "/hearth/v1/stats" && request.method == http::Method::kGet) {
+    co_await stats(writer);
+  } else {
+    http::Response response =
+        error_response(Error{.code = ErrorCode::kNotFound, .message = fmt::format("no route {}", request.path)});
+    (void)co_await writer.respond(std::move(response));
+  }
+}
+
+rt::Task<void> RunnerService::run(http::Request request, http::ResponseWriter& writer) {
+  auto engine = co_await loaded_engine();
+  auto work = engine ? native::read_request(request.body) : Result<domain::Request>(std::unexpected(engine.error()));
+  if (!work) {
+    http::Response response = error_response(work.error());
+    (void)co_await writer.respond(std::move(response));
+    co_return;
+  }
+  if (auto direct = answer_directly(**engine, *work)) {
+    http::Response response = *direct ? json_response(200, lines_of(**direct)) : error_response(direct->error());
+    if (*direct) response.headers.set("content-type", "application/x-ndjson");
+    (void)co_await writer.respond(std::move(response));
+    co_return;
+  }
+  const auto sink = std::make_shared<ChannelSink>(**engine);
+  auto ticket = (*engine)->submit(std::move(*work), sink);
+  if (!ticket) {
+    http::Response response = error_response(ticket.error());
+    (void)co_await writer.respond(std::move(response));
+    co_return;
+  }
+  sink->set_ticket(*ticket);
+  Submission submission(**engine, *ticket);
+  http::ResponseHead head = ndjson_head();
+  if (!co_await writer.start(std::move(head))) co_return;
+  for (bool ended = false; !ended;) {
+    const auto batches = co_await sink->channel().receive_all();
+    std::string lines;
+    for (const auto& batch : batches) {
+      lines += lines_of(batch);
+      ended = ended || (!batch.empty() && domain::ends_stream(batch.back()));
+    }
+    if (ended) submission.ended();
+    if (!co_await writer.write(std::move(lines))) co_return;
+  }
+  (void)co_await writer.finish();
+  changed_.set();
+}
+
+rt::Task<void> RunnerService::info(http::ResponseWriter& writer) {
+  const auto engine = co_await loaded_engine();
+  http::Response response =
+      engine ? json_response(200, write_info((*engine)->info())) : error_response(engine.error());
+  (void)co_await writer.respond(std::move(response));
+}
+
+rt::Task<void> RunnerService::stats(http::ResponseWriter& writer) {
+  const auto engine = co_await loaded_engine();
+  http::ResponseHead head = ndjson_head();
+  if (!engine || !co_await writer.start(std::move(head))) co_return;
+  std::string last;
+  while (true) {
+    std::string now = write_stats((*engine)->stats());
+    if (now != last) {
+      last = now;
+      std::string line = std::move(now) + "\n";
+      if (!co_await writer.write(std::move(line))) co_return;
+    }
+    changed_.reset();
+    co_await changed_.wait(base::Deadline::after(1s));
+  }
+}
+
+}  // namespace hearth::runner

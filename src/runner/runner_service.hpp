@@ -1,0 +1,52 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/guarded.hpp"
+#include "base/log.hpp"
+#include "engine/engine.hpp"
+#include "http/service.hpp"
+#include "rt/signal_flag.hpp"
+
+namespace hearth::runner {
+
+// What the runner's own routes answer, as native JSON.
+[[nodiscard]] std::string write_info(const engine::ModelInfo& info);
+[[nodiscard]] std::string write_stats(const engine::Stats& stats);
+
+// The HTTP face of one engine, on a unix socket:
+//   POST /hearth/v1/run    request -> NDJSON events; closing the connection cancels the work
+//   GET  /hearth/v1/info   waits until the model is loaded; capabilities and measured memory, or the load error
+//   GET  /hearth/v1/stats  NDJSON: counters once a second while something runs, and after each request
+// Handlers run on the I/O loop; the engine lives on its own thread.
+class RunnerService final : public http::Service {
+ public:
+  explicit RunnerService(base::Log& log) : log_(log) {}
+
+  // Once, from any thread: the engine is there, or will never be. REQUIRES: the engine outlives the server.
+  void set_engine(engine::Engine& engine);
+  void set_failure(Error error);
+
+  [[nodiscard]] http::RoutePolicy policy(const http::RequestHead&) const override { return {.body_max = {256ULL << 20}}; }
+  [[nodiscard]] rt::Task<void> serve(http::Request request, http::ResponseWriter& writer) override;
+
+ private:
+  [[nodiscard]] rt::Task<Result<engine::Engine*>> loaded_engine();
+  [[nodiscard]] rt::Task<void> run(http::Request request, http::ResponseWriter& writer);
+  [[nodiscard]] rt::Task<void> info(http::ResponseWriter& writer);
+  [[nodiscard]] rt::Task<void> stats(http::ResponseWriter& writer);
+
+  base::Log& log_;
+  rt::SignalFlag settled_;
+  struct Outcome {
+    engine::Engine* engine = nullptr;
+    Error error;
+  };
+  base::Guarded<Outcome> outcome_;
+  rt::SignalFlag changed_;  // a request ended: the statistics are news
+};
+
+}  // namespace hearth::runner

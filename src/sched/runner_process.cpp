@@ -1,0 +1,190 @@
+// The part of ModelManager that deals with runner processes: start, watch, end.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <csignal>
+#include <system_error>
+#include <utility>
+
+#include "http/stream_reader.hpp"
+#include "rt/race.hpp"
+#include "sched/model_manager.hpp"
+#include "sched/slot.hpp"
+#include "store/gguf.hpp"
+#include "store/memory_estimate.hpp"
+
+namespace hearth::sched {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+std::vector<std::string> runner_arguments(const ManagerOptions& options, const Slot& slot) {
+  std::vector<std::string> out{"--model", slot.entry.path.string(), "--name", slot.entry.id(), "--socket", slot.socket.string(),
+                               "--parallel", std::to_string(options.parallel), "--queue",
+                               std::to_string(options.parallel + options.queue)};
+  const auto add = [&](const char* flag, std::int32_t value) {
+    out.emplace_back(flag);
+    out.push_back(std::to_string(value));
+  };
+  add("--ctx", slot.context_tokens);
+  if (options.threads > 0) add("--threads", options.threads);
+  if (options.batch_tokens > 0) add("--batch", options.batch_tokens);
+  if (options.gpu_layers >= 0) add("--gpu-layers", options.gpu_layers);
+  if (options.debug) out.emplace_back("--debug");
+  return out;
+}
+
+std::string first_lines_hint(const Slot& slot) { return fmt::format("its log is {}", slot.log_file.string()); }
+
+}  // namespace
+
+rt::Task<void> ModelManager::load(SlotPtr slot) {
+  const auto started = clock_.now();
+  auto result = co_await bring_up(slot);
+  if (!result) {
+    ++stats_.load_failures;
+    log_.error("model {}: {}", slot->entry.id(), result.error().message);
+    slot->failure = std::move(result).error();
+    slot->process.reset();
+    forget(slot);
+    co_return;
+  }
+  ++stats_.loads;
+  slot->state = SlotState::kReady;
+  slot->last_used = clock_.now();
+  if (options_.keep_alive != base::kForever) slot->expires = base::Deadline::after(options_.keep_alive, slot->last_used).at();
+  const auto& can = slot->info.capabilities;
+  log_.info("model {}: loaded in {} on {}, context {} of {}, {} slots, {}", slot->entry.id(),
+            base::format_duration(clock_.now() - started), can.device, can.context_tokens, can.trained_context_tokens, can.slots,
+            base::human({slot->info.memory_bytes}));
+  publish();
+  nursery_.spawn(watch(slot));
+  nursery_.spawn(follow_stats(slot));
+  changed_.notify_all();
+}
+
+rt::Task<Result<void>> ModelManager::bring_up(SlotPtr slot) {
+  HEARTH_CO_CHECK(store::check_structure(slot->entry.path));
+  HEARTH_CO_CHECK(co_await make_room(slot));
+  std::error_code error;
+  std::filesystem::create_directories(options_.log_folder, error);
+  const auto number = ++sequence_;
+  slot->socket = options_.socket_folder / fmt::format("r{}.sock", number);
+  slot->log_file = options_.log_folder / fmt::format("runner-{}.log", domain::slug_of(slot->entry.id()));
+  std::filesystem::remove(slot->socket, error);
+  rt::SubprocessOptions child{.program = options_.runner, .arguments = runner_arguments(options_, *slot), .output = slot->log_file};
+  auto process = rt::Subprocess::spawn(executor_, child);
+  if (!process) co_return std::unexpected(std::move(process).error());
+  slot->process.emplace(*std::move(process));
+  remote::HearthBackend::Options backend{
+      .cut_code = ErrorCode::kBackendCrashed,
+      .cut_message = fmt::format("the runner of model '{}' died before the answer was complete; the next request loads it again",
+                                 slot->entry.id())};
+  backend.client.idle_connections_max = 256;
+  slot->backend =
+      std::make_unique<remote::HearthBackend>(executor_, http::Endpoint{.unix_path = slot->socket}, std::move(backend));
+  HEARTH_CO_TRY(slot->info, co_await wait_until_ready(slot));
+  slot->backend->set_capabilities(slot->info.capabilities);
+  co_return Result<void>{};
+}
+
+// Evicts idle models, the least recently used first, until this one may load.
+rt::Task<Result<void>> ModelManager::make_room(SlotPtr slot) {
+  HEARTH_CO_TRY(const auto header, store::read_gguf(slot->entry.path));
+  const store::LoadShape shape{.context_tokens = slot->context_tokens,
+                               .parallel = options_.parallel,
+                               .batch_tokens = options_.batch_tokens > 0 ? options_.batch_tokens : 512,
+                               .gpu_layers = 0};
+  const auto needed = store::estimate_memory(header, shape).total();
+  while (true) {
+    const auto running = [](const auto& e) { return e.second->state != SlotState::kLoading || e.second->process; };
+    const auto loaded = std::ranges::count_if(slots_, running);
+    const auto available = store::available_memory();
+    const bool fits = available.count == 0 || needed <= available;  // 0 = unknown
+    const bool counted = options_.max_loaded <= 0 || loaded < options_.max_loaded;
+    if (fits && counted) co_return Result<void>{};
+    if (const SlotPtr victim = least_recently_used_idle()) {
+      ++stats_.evictions;
+      log_.info("model {}: evicted to make room for {} ({})", victim->entry.id(), slot->entry.id(),
+                counted ? "memory" : "the limit of loaded models");
+      victim->state = SlotState::kDraining;
+      co_await end_runner(victim);
+      continue;
+    }
+    if (!fits && loaded == 0)
+      co_return fail(ErrorCode::kInsufficientMemory,
+                     fmt::format("model '{}' needs about {} and {} are available; try a smaller quantisation or a smaller --ctx",
+                                 slot->entry.id(), base::human(needed), base::human(available)));
+    co_await changed_.wait();  // all loaded models are busy
+    if (stopping_) co_return fail(ErrorCode::kShuttingDown, "the server is shutting down");
+  }
+}
+
+rt::Task<Result<RunnerInfo>> ModelManager::wait_until_ready(SlotPtr slot) {
+  const auto deadline = base::Deadline::after(options_.load_timeout, clock_.now());
+  const auto ask = [](SlotPtr s, base::Deadline until) -> rt::Task<Result<std::string>> {
+    while (true) {
+      // The runner listens a few milliseconds after it started; then it answers as soon as the model is loaded.
+      auto info = co_await s->backend->fetch_info(until);
+      if (info || info.error().code != ErrorCode::kUnavailable) co_return info;
+      co_await rt::sleep_for(3ms);
+    }
+  };
+  const auto outcome = co_await rt::race(ask(slot, deadline), slot->process->wait());
+  if (outcome.index() == 1)
+    co_return fail(ErrorCode::kModelLoadFailed, fmt::format("model '{}' did not load: its runner ended with {}; {}", slot->entry.id(),
+                                                            std::get<1>(outcome).describe(), first_lines_hint(*slot)));
+  const auto& info = std::get<0>(outcome);
+  if (!info) {
+    if (info.error().code == ErrorCode::kTimeout || info.error().code == ErrorCode::kStreamCut)
+      co_return fail(ErrorCode::kModelLoadFailed,
+                     fmt::format("model '{}' did not load: {}; {}", slot->entry.id(), info.error().message, first_lines_hint(*slot)));
+    co_return fail(info.error());
+  }
+  co_return read_runner_info(*info);
+}
+
+rt::Task<void> ModelManager::watch(SlotPtr slot) {
+  const rt::ExitStatus status = co_await slot->process->wait();
+  if (slot->state == SlotState::kStopping || slot->state == SlotState::kGone) co_return;
+  ++stats_.crashes;
+  log_.error("model {}: runner {} ended with {} while {} requests ran; {}", slot->entry.id(), slot->process->pid(), status.describe(),
+             slot->in_flight, first_lines_hint(*slot));
+  forget(slot);
+}
+
+rt::Task<void> ModelManager::follow_stats(SlotPtr slot) {
+  http::Request request;
+  request.target = request.path = "/hearth/v1/stats";
+  auto response = co_await slot->backend->client().send(std::move(request));
+  if (!response) co_return;
+  http::NdjsonReader reader;
+  while (slot->state == SlotState::kReady || slot->state == SlotState::kDraining) {
+    const auto piece = co_await (*response)->read();
+    if (!piece || piece->empty()) co_return;
+    const auto frames = reader.feed(*piece);
+    if (!frames || frames->empty()) continue;
+    if (const auto stats = read_runner_stats(frames->back().data)) slot->stats = *stats;
+    publish();
+  }
+}
+
+rt::Task<void> ModelManager::end_runner(SlotPtr slot) {
+  if (slot->state == SlotState::kStopping || slot->state == SlotState::kGone) co_return;
+  slot->state = SlotState::kStopping;
+  publish();
+  if (slot->process) {
+    slot->process->signal(SIGTERM);
+    const auto status = co_await rt::with_deadline(slot->process->wait(), base::Deadline::after(options_.stop_grace));
+    if (!status) {
+      log_.warn("model {}: runner {} did not end in {}, killing it", slot->entry.id(), slot->process->pid(),
+                base::format_duration(options_.stop_grace));
+      slot->process->signal(SIGKILL);
+      co_await slot->process->wait();
+    }
+  }
+  forget(slot);
+}
+
+}  // namespace hearth::sched

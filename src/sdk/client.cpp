@@ -1,0 +1,111 @@
+#include "sdk/client.hpp"
+
+#include <fmt/format.h>
+
+#include <optional>
+#include <utility>
+
+#include "dialect/native/native.hpp"
+#include "http/stream_reader.hpp"
+#include "json/reader.hpp"
+#include "rt/io_threads.hpp"
+#include "rt/race.hpp"
+#include "rt/signal_flag.hpp"
+
+namespace hearth::sdk {
+
+using namespace std::chrono_literals;
+namespace native = dialect::native;
+
+namespace {
+
+constexpr auto kCallTimeout = 15min;  // a load may be part of the call
+
+// Reads events of an open answer until its end.
+rt::Task<Result<bool>> follow(http::ClientResponse& response, const std::function<void(const domain::Event&)>& on_event) {
+  http::NdjsonReader reader;
+  while (true) {
+    const auto piece = co_await response.read();
+    if (!piece) co_return std::unexpected(piece.error());
+    if (piece->empty()) co_return fail(ErrorCode::kStreamCut, "the answer ended before it was complete");
+    HEARTH_CO_TRY(const auto frames, reader.feed(*piece));
+    for (const auto& frame : frames) {
+      HEARTH_CO_TRY(const auto event, native::read_event(frame.data));
+      if (const auto* failed = std::get_if<domain::Failed>(&event)) co_return fail(failed->error);
+      on_event(event);
+      if (domain::ends_stream(event)) co_return false;
+    }
+  }
+}
+
+}  // namespace
+
+http::Request Client::make_request(http::Method method, std::string path, std::string body) const {
+  http::Request request;
+  request.method = method;
+  request.method_text = std::string(http::to_string(method));
+  request.target = request.path = std::move(path);
+  if (!api_key_.empty()) request.headers.set("authorization", "Bearer " + api_key_);
+  if (!body.empty()) request.headers.set("content-type", "application/json");
+  request.headers.set("user-agent", "hearth/" HEARTH_VERSION);
+  request.body = std::move(body);
+  return request;
+}
+
+Result<std::string> Client::call(http::Method method, std::string path, std::string body) const {
+  Result<std::string> out;
+  rt::run_here([](const Client& self, http::Request request, Result<std::string>& result) -> rt::Task<void> {
+    http::Client client(co_await rt::current_executor(), self.endpoint_);
+    auto response = co_await client.fetch(std::move(request), base::Deadline::after(kCallTimeout));
+    if (!response) result = std::unexpected(std::move(response).error());
+    else if (response->status >= 300)
+      result = fail(native::read_error(response->body, fmt::format("{} answered {}", self.endpoint_.describe(), response->status)));
+    else result = std::move(response->body);
+  }(*this, make_request(method, std::move(path), std::move(body)), out));
+  return out;
+}
+
+Result<std::string> Client::models() const {
+  auto body = get("/hearth/v1/models");
+  if (!body && body.error().code != ErrorCode::kBackendError) return body;
+  if (body) {
+    const auto value = json::parse(*body);
+    if (value && value->is_object() && value->get_object().contains("hearth")) return body;
+  }
+  return fail(ErrorCode::kConflict, fmt::format("{}: answers, but is not hearth", endpoint_.describe()));
+}
+
+Result<std::string> Client::get(std::string path) const { return call(http::Method::kGet, std::move(path), ""); }
+Result<std::string> Client::post(std::string path, std::string body) const {
+  return call(http::Method::kPost, std::move(path), std::move(body));
+}
+Result<std::string> Client::remove(std::string path) const { return call(http::Method::kDelete, std::move(path), ""); }
+
+Result<bool> Client::run(const domain::Request& request, const std::function<void(const domain::Event&)>& on_event,
+                         std::stop_token stop) const {
+  Result<bool> out = false;
+  rt::SignalFlag stopped;
+  const std::stop_callback on_stop(stop, [&stopped] { stopped.set(); });
+  auto work = [](const Client& self, http::Request wire, const std::function<void(const domain::Event&)>& handle) -> rt::Task<Result<bool>> {
+    http::Client client(co_await rt::current_executor(), self.endpoint_);
+    auto response = co_await client.send(std::move(wire));
+    if (!response) co_return std::unexpected(std::move(response).error());
+    if ((*response)->head().status == 200) co_return co_await follow(**response, handle);
+    std::string body;
+    while (body.size() < (1U << 20)) {
+      const auto piece = co_await (*response)->read(base::Deadline::after(30s));
+      if (!piece || piece->empty()) break;
+      body += *piece;
+    }
+    co_return fail(native::read_error(body, fmt::format("{} answered {}", self.endpoint_.describe(), (*response)->head().status)));
+  };
+  auto main = [](rt::Task<Result<bool>> task, rt::SignalFlag& flag, Result<bool>& result) -> rt::Task<void> {
+    auto outcome = co_await rt::race(std::move(task), flag.wait());
+    result = outcome.index() == 0 ? std::get<0>(std::move(outcome)) : Result<bool>(true);
+  };
+  http::Request wire = make_request(http::Method::kPost, "/hearth/v1/run", native::write_request(request));
+  rt::run_here(main(work(*this, std::move(wire), on_event), stopped, out));
+  return out;
+}
+
+}  // namespace hearth::sdk

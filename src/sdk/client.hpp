@@ -1,0 +1,43 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include "base/result.hpp"
+#include "domain/event.hpp"
+#include "domain/request.hpp"
+#include "http/client.hpp"
+
+namespace hearth::sdk {
+
+// A blocking client of one hearth server over its native dialect. Not thread-safe; every call runs its own small event loop.
+// Errors: kUnavailable (nobody answers), kConflict (somebody else answers), and what the server says.
+class Client {
+ public:
+  Client(http::Endpoint endpoint, std::string api_key) : endpoint_(std::move(endpoint)), api_key_(std::move(api_key)) {}
+
+  [[nodiscard]] const http::Endpoint& endpoint() const { return endpoint_; }
+
+  // The JSON of GET /hearth/v1/models, once it is sure that hearth answers there.
+  [[nodiscard]] Result<std::string> models() const;
+  [[nodiscard]] Result<std::string> get(std::string path) const;
+  [[nodiscard]] Result<std::string> post(std::string path, std::string body) const;
+  [[nodiscard]] Result<std::string> remove(std::string path) const;
+
+  // Runs a request and hands over each event as it arrives; true = stopped by the token (the server stops the work too).
+  // The error of a Failed event is the result's error; the callback does not see it.
+  [[nodiscard]] Result<bool> run(const domain::Request& request, const std::function<void(const domain::Event&)>& on_event,
+                                 std::stop_token stop = {}) const;
+
+ private:
+  [[nodiscard]] Result<std::string> call(http::Method method, std::string path, std::string body) const;
+  [[nodiscard]] http::Request make_request(http::Method method, std::string path, std::string body) const;
+
+  http::Endpoint endpoint_;
+  std::string api_key_;
+};
+
+}  // namespace hearth::sdk

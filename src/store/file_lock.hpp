@@ -1,0 +1,27 @@
+#pragma once
+
+#include <filesystem>
+#include <utility>
+
+#include "base/result.hpp"
+
+namespace hearth::store {
+
+// An advisory lock between processes (flock) that ends with its holder, also by kill -9. The file stays.
+class FileLock {
+ public:
+  // Waits for the holder; the folder is made if absent. kIo names the file.
+  [[nodiscard]] static Result<FileLock> take(const std::filesystem::path& file);
+  // kConflict if another process holds it.
+  [[nodiscard]] static Result<FileLock> try_take(const std::filesystem::path& file);
+  FileLock(FileLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  FileLock& operator=(FileLock&&) = delete;
+  ~FileLock();
+
+ private:
+  explicit FileLock(int fd) : fd_(fd) {}
+  [[nodiscard]] static Result<FileLock> open(const std::filesystem::path& file, int operation);
+  int fd_;
+};
+
+}  // namespace hearth::store

@@ -1,0 +1,19 @@
+#include "store/home.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <functional>
+
+#include "base/files.hpp"
+
+namespace hearth::store {
+
+std::filesystem::path Home::run() const {
+  // A socket path has at most 107 bytes, so it cannot lie below an arbitrary home.
+  const std::string base = base::env_or("XDG_RUNTIME_DIR", "/tmp");
+  const auto key = std::hash<std::string>{}(root.lexically_normal().string()) & 0xFFFFFFFFU;
+  return std::filesystem::path(base) / fmt::format("hearth-{}-{:08x}", ::getuid(), key);
+}
+
+}  // namespace hearth::store

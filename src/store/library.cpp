@@ -1,0 +1,214 @@
+#include "store/library.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <system_error>
+
+#include "base/files.hpp"
+#include "base/strings.hpp"
+#include "store/gguf.hpp"
+#include "store/model_card.hpp"
+#include "store/registry.hpp"
+#include "store/scan.hpp"
+
+namespace hearth::store {
+
+namespace fs = std::filesystem;
+using Origin = LibraryEntry::Origin;
+
+namespace {
+
+void add(std::vector<LibraryEntry>& out, const std::string& text, fs::path path, Origin origin) {
+  auto name = domain::ModelName::parse(text);
+  if (!name) return;
+  // The same id twice: what stands first wins (registry, own folders, bundled).
+  const auto same = [&](const LibraryEntry& e) { return e.name == *name; };
+  if (std::ranges::any_of(out, same)) return;
+  out.push_back(LibraryEntry{.name = *std::move(name), .path = std::move(path), .origin = origin});
+}
+
+void mark_preferred(std::vector<LibraryEntry>& entries) {
+  std::map<std::string, LibraryEntry*> best;
+  for (auto& entry : entries) {
+    auto& slot = best[base::to_lower(entry.name.path())];
+    const auto rank = [](const LibraryEntry& e) { return preference_of(base::to_lower(e.name.tag())); };
+    if (slot == nullptr || rank(entry) < rank(*slot)) slot = &entry;
+  }
+  for (const auto& [name, entry] : best) entry->preferred = true;
+}
+
+// A registry path may name the file or a folder with one.
+fs::path weight_file(const fs::path& path) {
+  std::error_code error;
+  if (!fs::is_directory(path, error)) return path;
+  fs::path best;
+  int rank = 0;
+  for (const auto& found : scan_models(path.parent_path())) {
+    if (found.path.parent_path() != path) continue;
+    if (best.empty() || preference_of(found.tag) < rank) {
+      best = found.path;
+      rank = preference_of(found.tag);
+    }
+  }
+  return best;
+}
+
+std::unexpected<Error> not_found(std::string_view name) {
+  return fail(ErrorCode::kModelNotFound,
+              fmt::format("model '{}' not found; see what there is with: hearth models list, or add a GGUF file with: "
+                          "hearth import PATH",
+                          base::to_valid_utf8(name)),
+              "model");
+}
+
+std::string_view task_name(const domain::ModelCard& card) {
+  return card.tasks.has(domain::Task::kComplete) ? "text-generation" : "feature-extraction";
+}
+
+}  // namespace
+
+std::string default_model_name(const fs::path& file) {
+  std::string stem = file.stem().string();
+  if (const auto at = stem.rfind("-00001-of-"); at != std::string::npos) stem.resize(at);
+  std::string rest;
+  const std::string tag = quantization_in(stem, &rest);
+  std::string name;
+  for (const char c : rest) name += static_cast<unsigned char>(c) < 0x20 || c == ':' || c == '/' ? '-' : c;
+  return tag.empty() ? name : name + ":" + tag;
+}
+
+Result<std::vector<LibraryEntry>> Library::entries() const {
+  std::vector<LibraryEntry> out;
+  HEARTH_TRY(const Registry registry, Registry::load(home_.registry()));
+  for (const auto& warning : registry.warnings()) log_.warn("registry {}: {}", home_.registry().string(), warning);
+  for (const auto& [slug, entry] : registry.models()) {
+    auto file = weight_file(entry.path);
+    std::error_code error;
+    if (!file.empty() && fs::is_regular_file(file, error)) add(out, entry.name, std::move(file), Origin::kRegistry);
+  }
+  for (auto& found : scan_models(home_.models)) add(out, found.model + ":" + found.tag, std::move(found.path), Origin::kFolder);
+  if (!home_.bundled.empty()) {
+    for (auto& found : scan_models(home_.bundled)) {
+      const bool hidden = std::ranges::find(registry.hidden(), base::to_lower(found.model)) != registry.hidden().end();
+      if (!hidden) add(out, found.model + ":" + found.tag, std::move(found.path), Origin::kBundled);
+    }
+  }
+  mark_preferred(out);
+  std::ranges::sort(out, {}, [](const LibraryEntry& e) { return e.name.key(); });
+  return out;
+}
+
+Result<LibraryEntry> Library::find(std::string_view text) const {
+  HEARTH_TRY(const auto wanted, domain::ModelName::parse(text));
+  HEARTH_TRY(auto all, entries());
+  LibraryEntry* fallback = nullptr;
+  for (auto& entry : all) {
+    if (entry.name == wanted) return std::move(entry);
+    const bool same_path = base::equals_ignore_case(entry.name.path(), wanted.path());
+    if (same_path && entry.preferred && base::equals_ignore_case(wanted.tag(), "latest")) fallback = &entry;
+  }
+  if (fallback != nullptr) return std::move(*fallback);
+  return not_found(text);
+}
+
+Result<domain::ModelCard> Library::card(const LibraryEntry& entry) const {
+  std::error_code error;
+  const auto size = fs::file_size(entry.path, error);
+  const auto time = error ? fs::file_time_type{} : fs::last_write_time(entry.path, error);
+  if (error) return fail(ErrorCode::kIo, fmt::format("cannot read {}: {}", entry.path.string(), error.message()));
+  const std::string key = entry.path.string();
+  auto cached = cards_.with([&](const auto& cards) -> std::optional<domain::ModelCard> {
+    const auto it = cards.find(key);
+    if (it == cards.end() || it->second.size != size || it->second.time != time) return std::nullopt;
+    return it->second.card;
+  });
+  if (!cached) {
+    HEARTH_TRY(auto fresh, read_model_card(entry.path));
+    cards_.with([&](auto& cards) { cards.insert_or_assign(key, CachedCard{.size = size, .time = time, .card = fresh}); });
+    cached = std::move(fresh);
+  }
+  cached->name = entry.id();
+  return std::move(*cached);
+}
+
+Result<LibraryEntry> Library::import(const fs::path& path, std::string_view name) {
+  std::error_code error;
+  const auto absolute = fs::weakly_canonical(fs::absolute(path, error), error);
+  if (error || !fs::exists(absolute, error))
+    return fail(ErrorCode::kIo, fmt::format("cannot import {}: no such file", path.string()), "path");
+  const auto file = weight_file(absolute);
+  if (file.empty())
+    return fail(ErrorCode::kInvalidRequest, fmt::format("cannot import {}: no .gguf file in that folder", path.string()), "path");
+  HEARTH_CHECK(check_structure(file));
+  HEARTH_TRY(const auto card, read_model_card(file));
+  const std::string wanted = name.empty() ? default_model_name(file) : std::string(name);
+  HEARTH_TRY(auto parsed, domain::ModelName::parse(wanted));
+  HEARTH_TRY(const auto all, entries());
+  for (const auto& entry : all) {
+    if (entry.name != parsed) continue;
+    if (fs::equivalent(entry.path, file, error)) return entry;
+    return fail(ErrorCode::kConflict,
+                fmt::format("model '{}' exists already ({}); choose another name with --name", parsed.display(), entry.path.string()),
+                "name");
+  }
+  const RegistryEntry entry{.name = parsed.display(),
+                            .path = file.string(),
+                            .format = "gguf",
+                            .task = std::string(task_name(card)),
+                            .source = "import"};
+  HEARTH_CHECK(Registry::update(home_.registry(), [&](Registry& registry) -> Result<void> {
+    registry.put(entry);
+    return {};
+  }));
+  return find(parsed.full());
+}
+
+Result<void> Library::remove(std::string_view name) {
+  HEARTH_TRY(const auto entry, find(name));
+  std::error_code error;
+  switch (entry.origin) {
+    case Origin::kRegistry:
+      return Registry::update(home_.registry(), [&](Registry& registry) -> Result<void> {
+        if (!registry.remove(entry.name.full())) return not_found(name);
+        return {};
+      });
+    case Origin::kBundled:
+      return Registry::update(home_.registry(), [&](Registry& registry) -> Result<void> {
+        registry.set_hidden(entry.name.path(), true);
+        return {};
+      });
+    case Origin::kFolder: break;
+  }
+  HEARTH_TRY(const auto header, read_gguf(entry.path));
+  HEARTH_TRY(const auto parts, gguf_parts(entry.path, header));
+  for (const auto& part : parts) {
+    if (!fs::remove(part, error) || error)
+      return fail(ErrorCode::kIo, fmt::format("cannot delete {}: {}", part.string(), error.message()));
+  }
+  // Folders that are empty now go too, up to the models folder.
+  for (auto folder = entry.path.parent_path(); folder != home_.models && folder.string().size() > home_.models.string().size();
+       folder = folder.parent_path()) {
+    if (!fs::is_empty(folder, error) || error || !fs::remove(folder, error)) break;
+  }
+  return {};
+}
+
+Result<void> Library::copy(std::string_view from, std::string_view to) {
+  HEARTH_TRY(const auto entry, find(from));
+  HEARTH_TRY(const auto target, domain::ModelName::parse(to));
+  HEARTH_TRY(const auto header, card(entry));
+  const RegistryEntry made{.name = target.display(),
+                           .path = entry.path.string(),
+                           .format = "gguf",
+                           .task = std::string(task_name(header)),
+                           .source = "copy"};
+  return Registry::update(home_.registry(), [&](Registry& registry) -> Result<void> {
+    registry.remove(target.full());  // as `cp`: the target is replaced
+    registry.put(made);
+    return {};
+  });
+}
+
+}  // namespace hearth::store

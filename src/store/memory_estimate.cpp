@@ -1,0 +1,155 @@
+#include "store/memory_estimate.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include "store/gguf_types.hpp"
+#include "store/model_card.hpp"
+
+namespace hearth::store {
+namespace {
+
+// The constants are of llama.cpp b11549; scripts in the table's form: model, context x parallel -> estimate / measured.
+// MEASURED-TABLE
+constexpr std::uint64_t kRuntimeBytes = 8'500'000;  // tables and heap of llama.cpp
+constexpr std::uint64_t kTokenBytes = 156;          // of the vocabulary in memory, per token
+constexpr std::uint64_t kMergeBytes = 120;          // per merge of a byte-pair vocabulary
+constexpr std::uint64_t kOutputRows = 32;           // rows of logits that the engine reserves at least
+constexpr std::uint64_t kContextStep = 256;
+constexpr std::int64_t kDefaultContext = 8192;
+constexpr std::uint64_t kEmbedBatch = 512;
+constexpr std::uint64_t kFloat = sizeof(float);
+constexpr std::uint64_t kHalf = 2;
+
+// Sizes of hostile headers must not wrap around: they stick at a petabyte.
+constexpr std::uint64_t kMost = 1ULL << 50;
+std::uint64_t times(std::uint64_t a, std::uint64_t b) {
+  std::uint64_t product = 0;
+  return __builtin_mul_overflow(a, b, &product) ? kMost : std::min(product, kMost);
+}
+template <class... More>
+std::uint64_t times(std::uint64_t a, std::uint64_t b, More... more) {
+  return times(times(a, b), more...);
+}
+
+std::uint64_t count(std::optional<std::int64_t> value, std::int64_t fallback = 0) {
+  return std::min(static_cast<std::uint64_t>(std::max<std::int64_t>(value.value_or(fallback), 0)), kMost);
+}
+
+// Whether llama.cpp copies weights of this type into an order that suits the CPU (the file's pages stay mapped as well).
+bool is_rearranged(const GgmlType& type) {
+  const auto is_one_of = [&](const auto& names) { return std::ranges::find(names, type.name) != names.end(); };
+#if defined(__x86_64__)
+  static constexpr std::array<std::string_view, 4> kAvx2 = {"Q4_0", "Q4_K", "IQ4_NL", "MXFP4"};
+  if (__builtin_cpu_supports("avx512f") && type.name == "Q2_K") return true;
+  return __builtin_cpu_supports("avx2") && is_one_of(kAvx2);
+#elif defined(__aarch64__)
+  static constexpr std::array<std::string_view, 7> kNeon = {"Q4_0", "Q4_K", "Q5_K", "Q6_K", "Q8_0", "IQ4_NL", "MXFP4"};
+  return is_one_of(kNeon);
+#else
+  return is_one_of(std::array<std::string_view, 0>{});
+#endif
+}
+
+std::uint64_t weights(const GgufHeader& header, std::uint64_t parts_bytes) {
+  constexpr std::uint64_t kRowsTogether = 8;
+  std::uint64_t sum = std::min(parts_bytes, kMost);
+  for (const GgufTensor& tensor : header.tensors) {
+    sum = std::min(sum + std::min(tensor.bytes, kMost), kMost);
+    const GgmlType* const type = ggml_type(tensor.type);
+    const bool matrix = tensor.shape.size() >= 2 && tensor.shape[1] % kRowsTogether == 0;
+    if (type != nullptr && matrix && is_rearranged(*type) && !tensor.name.starts_with("token_embd")) sum = std::min(sum + tensor.bytes, kMost);
+  }
+  return sum;
+}
+
+std::uint64_t array_count(const GgufHeader& header, std::string_view key) {
+  const GgufValue* const value = header.find(key);
+  const auto* const array = value == nullptr ? nullptr : std::get_if<GgufArray>(value);
+  return array == nullptr ? 0 : array->count;
+}
+
+// The numbers of a header that decide about memory.
+struct Model {
+  std::uint64_t vocabulary, layers, embedding, feed_forward, heads, key_length, value_length;
+  std::vector<std::int64_t> kv_heads;  // one per layer, or one for all
+  bool generates;
+  bool gated;
+
+  explicit Model(const GgufHeader& header) {
+    const auto of = [&](std::string_view name) { return header.integer(header.arch_key(name)); };
+    vocabulary = std::max(array_count(header, "tokenizer.ggml.tokens"), count(of("vocab_size")));
+    layers = count(of("block_count"));
+    embedding = count(of("embedding_length"));
+    const std::uint64_t experts = times(count(of("expert_feed_forward_length")), count(of("expert_used_count")));
+    feed_forward = std::max(count(of("feed_forward_length")), experts);
+    heads = std::max<std::uint64_t>(1, count(of("attention.head_count")));
+    key_length = count(of("attention.key_length"), static_cast<std::int64_t>(embedding / heads));
+    value_length = count(of("attention.value_length"), static_cast<std::int64_t>(embedding / heads));
+    kv_heads = header.integers(header.arch_key("attention.head_count_kv"));
+    if (kv_heads.empty()) kv_heads = {static_cast<std::int64_t>(heads)};
+    generates = tasks_of(header).has(domain::Task::kComplete);
+    gated = std::ranges::any_of(header.tensors, [](const auto& t) { return t.name.find("ffn_gate") != std::string::npos; }) ||
+            !std::ranges::any_of(header.tensors, [](const auto& t) { return t.name.find("ffn_up") != std::string::npos; });
+  }
+};
+
+std::uint64_t kv_cache(const GgufHeader& header, const Model& model, std::uint64_t cells, std::uint64_t sequences) {
+  std::uint64_t heads = 0;
+  std::uint64_t recurrent_layers = 0;
+  for (std::uint64_t layer = 0; layer < std::min<std::uint64_t>(model.layers, 4096); ++layer) {
+    const std::int64_t of_layer = model.kv_heads.size() == 1 ? model.kv_heads[0]
+                                  : layer < model.kv_heads.size() ? model.kv_heads[layer]
+                                                                  : 0;
+    heads += count(of_layer);
+    if (of_layer <= 0) ++recurrent_layers;
+  }
+  const auto of = [&](std::string_view name) { return count(header.integer(header.arch_key(name))); };
+  const std::uint64_t state = times(of("ssm.inner_size"), of("ssm.state_size") + of("ssm.conv_kernel"));
+  if (state > 0 && recurrent_layers == 0 && header.find(header.arch_key("attention.head_count_kv")) == nullptr) {
+    recurrent_layers = model.layers;  // no attention at all
+    heads = 0;
+  }
+  const std::uint64_t attention = times(cells, heads, model.key_length + model.value_length, kHalf);
+  return std::min(attention + times(state, recurrent_layers, sequences, kFloat), kMost);
+}
+
+// One layer's activations of a batch, or the rows of logits after the last layer, and the attention mask; the rows that are kept.
+std::uint64_t compute(const Model& model, std::uint64_t cells, std::uint64_t batch, std::uint64_t rows, std::uint64_t kept_rows) {
+  const std::uint64_t wide = std::max(times(model.gated ? 3 : 1, model.feed_forward), times(3, model.heads, model.key_length));
+  const std::uint64_t layer = times(batch, wide + times(5, model.embedding), kFloat);
+  const std::uint64_t logits = times(rows, model.vocabulary, kFloat) + times(batch, 5, model.embedding, kFloat);
+  const std::uint64_t mask = times(cells, batch, kHalf);
+  return std::min(std::max(layer, rows > 0 ? logits : 0) + mask + times(kept_rows, model.vocabulary, kFloat), kMost);
+}
+
+}  // namespace
+
+MemoryEstimate estimate_memory(const GgufHeader& header, const LoadShape& shape, base::Bytes parts_bytes) {
+  const Model model(header);
+  const std::int64_t trained = std::max<std::int64_t>(1, header.integer(header.arch_key("context_length")).value_or(kDefaultContext));
+  const std::int64_t wanted = shape.context_tokens > 0 ? shape.context_tokens : std::min(trained, kDefaultContext);
+  const std::uint64_t context = count(std::min(wanted, trained));
+  const std::uint64_t parallel = static_cast<std::uint64_t>(std::clamp(shape.parallel, 1, 128));
+  const std::uint64_t sequences = 2 * parallel;
+
+  MemoryEstimate estimate;
+  const std::uint64_t merges = array_count(header, "tokenizer.ggml.merges");
+  const std::uint64_t tables = kRuntimeBytes + times(model.vocabulary, kTokenBytes) + times(merges, kMergeBytes);
+  estimate.weights = {std::min(weights(header, parts_bytes.count) + tables, kMost)};
+  if (!model.generates) {
+    // A sequence is evaluated in one piece, and llama.cpp keeps a row of logits for each of its tokens.
+    const std::uint64_t batch = std::max(context, kEmbedBatch);
+    estimate.compute = {compute(model, batch, batch, 0, batch)};
+    return estimate;
+  }
+  const std::uint64_t rows = std::max(sequences, kOutputRows);
+  const std::uint64_t batch = std::max({count(shape.batch_tokens), rows});
+  const std::uint64_t cells = std::max((times(context, parallel) + kContextStep - 1) / kContextStep * kContextStep, batch);
+  estimate.kv_cache = {kv_cache(header, model, cells, sequences)};
+  estimate.compute = {compute(model, cells, batch, rows, sequences)};
+  return estimate;
+}
+
+}  // namespace hearth::store

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+
+#include "base/bytes.hpp"
+#include "store/gguf.hpp"
+
+namespace hearth::store {
+
+// How a model is to be loaded. context_tokens: per conversation, 0 = as the engine chooses (trained, at most 8192).
+struct LoadShape {
+  std::int32_t context_tokens = 0;
+  std::int32_t parallel = 4;
+  std::int32_t batch_tokens = 512;
+  std::int32_t gpu_layers = 0;  // counted all the same: the sum over all devices is estimated
+};
+
+struct MemoryEstimate {
+  base::Bytes weights;   // the file's tensors, copies rearranged for this CPU, vocabulary and llama.cpp's own tables
+  base::Bytes kv_cache;  // f16 keys and values of every cell, recurrent states
+  base::Bytes compute;   // activations, attention masks, rows of logits
+  [[nodiscard]] base::Bytes total() const { return weights + kv_cache + compute; }
+};
+
+// What loading this model takes, from its header alone. `parts_bytes`: tensor bytes of the other files of a split model.
+// Sliding windows are ignored (the estimate is high for such models); of recurrent models the state is estimated roughly.
+// Not counted: the second context that a generating model makes when embeddings are asked of it.
+//
+// Against the resident memory of a process that loaded the model and filled its whole cache (batch 512, AVX2, in MB; llama.cpp
+// b11549): see the table in memory_estimate.cpp.
+[[nodiscard]] MemoryEstimate estimate_memory(const GgufHeader& header, const LoadShape& shape, base::Bytes parts_bytes = {});
+
+// What can be given to a new process now: MemAvailable, at most what the control group has left; 0 if unknown.
+[[nodiscard]] base::Bytes available_memory();
+
+}  // namespace hearth::store

@@ -1,0 +1,69 @@
+#include <algorithm>
+#include <cstdint>
+#include <fstream>
+#include <limits>
+#include <optional>
+#include <string>
+
+#include "store/memory_estimate.hpp"
+
+namespace hearth::store {
+namespace {
+
+std::optional<std::uint64_t> first_number(const std::string& path) {
+  std::ifstream in(path);
+  std::uint64_t value = 0;
+  if (in >> value) return value;
+  return std::nullopt;  // absent, or "max"
+}
+
+std::uint64_t meminfo_available() {
+  std::ifstream in("/proc/meminfo");
+  std::string key;
+  std::uint64_t kibibytes = 0;
+  for (std::string unit; in >> key >> kibibytes; std::getline(in, unit)) {
+    if (key == "MemAvailable:") return kibibytes * 1024;
+  }
+  return 0;
+}
+
+// Cached file pages can be dropped for a new process, so they do not count as used.
+std::uint64_t cached_files(const std::string& stat_file) {
+  std::ifstream in(stat_file);
+  std::string key;
+  std::uint64_t value = 0;
+  std::uint64_t sum = 0;
+  while (in >> key >> value) {
+    if (key == "inactive_file" || key == "active_file") sum += value;
+  }
+  return sum;
+}
+
+// The folder of this process in a unified hierarchy: "0::/system.slice/x.service".
+std::string group_folder() {
+  std::ifstream in("/proc/self/cgroup");
+  for (std::string line; std::getline(in, line);) {
+    if (line.starts_with("0::")) return "/sys/fs/cgroup" + line.substr(3);
+  }
+  return {};
+}
+
+std::uint64_t left_in(const std::string& folder) {
+  const auto limit = first_number(folder + "/memory.max");
+  const auto used = first_number(folder + "/memory.current");
+  if (!limit || !used) return std::numeric_limits<std::uint64_t>::max();
+  const std::uint64_t held = *used - std::min(*used, cached_files(folder + "/memory.stat"));
+  return *limit - std::min(*limit, held);
+}
+
+}  // namespace
+
+base::Bytes available_memory() {
+  std::uint64_t available = meminfo_available();
+  // Every level above may have a limit of its own.
+  for (std::string folder = group_folder(); folder.size() > std::string("/sys/fs").size(); folder.resize(folder.rfind('/')))
+    available = std::min(available, left_in(folder));
+  return {available};
+}
+
+}  // namespace hearth::store

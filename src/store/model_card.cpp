@@ -1,0 +1,133 @@
+#include "store/model_card.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <limits>
+#include <map>
+#include <system_error>
+#include <utility>
+#include <variant>
+
+#include "json/writer.hpp"
+#include "store/gguf_digest.hpp"
+#include "store/gguf_types.hpp"
+
+namespace hearth::store {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Source: llama.cpp's enumeration of pooling types.
+constexpr std::int64_t kPoolingRank = 4;
+
+// Encoders and other architectures that keep no KV cache, whether or not their files say that attention looks both ways.
+constexpr std::array<std::string_view, 11> kEncoders = {
+    "bert",     "modern-bert",     "nomic-bert",       "nomic-bert-moe", "neo-bert", "jina-bert-v2", "jina-bert-v3",
+    "eurobert", "gemma-embedding", "gemma-embedding2", "t5encoder"};
+// Not language models by themselves, or not servable yet.
+constexpr std::array<std::string_view, 12> kNoTask = {"clip",  "t5",        "dream", "llada", "llada-moe", "rnd1",
+                                                      "eagle3", "dflash", "gemma4-assistant", "wavtokenizer-dec", "clef", ""};
+
+bool is_one_of(const auto& names, std::string_view name) { return std::ranges::find(names, name) != names.end(); }
+
+void write_scalar(json::Writer& w, const GgufScalar& value) {
+  std::visit([&w](const auto& v) { w.value(v); }, value);
+}
+
+std::int32_t narrow(std::optional<std::int64_t> value) {
+  constexpr std::int64_t kMost = std::numeric_limits<std::int32_t>::max();
+  return static_cast<std::int32_t>(std::clamp<std::int64_t>(value.value_or(0), 0, kMost));
+}
+
+void add_tensors(domain::ModelCard& card, const GgufHeader& header) {
+  card.size_bytes += header.file_size;
+  for (const GgufTensor& tensor : header.tensors) {
+    const GgmlType* const type = ggml_type(tensor.type);
+    card.parameters += tensor.elements;
+    card.tensors.push_back({.name = tensor.name,
+                            .type = type == nullptr ? "type " + std::to_string(tensor.type) : std::string(type->name),
+                            .shape = tensor.shape});
+  }
+}
+
+base::WallTime modified_time(const fs::path& path) {
+  std::error_code error;
+  const auto time = fs::last_write_time(path, error);
+  if (error) return {};
+  return std::chrono::time_point_cast<base::WallTime::duration>(std::chrono::file_clock::to_sys(time));
+}
+
+}  // namespace
+
+std::string to_json(const GgufValue& value, std::size_t elements_max) {
+  json::Writer w;
+  if (const auto* const scalar = std::get_if<GgufScalar>(&value)) {
+    write_scalar(w, *scalar);
+    return std::move(w).take();
+  }
+  const auto& array = std::get<GgufArray>(value);
+  if (array.count > elements_max || array.values.size() != array.count) return "null";
+  w.begin_array();
+  for (const GgufScalar& element : array.values) write_scalar(w, element);
+  w.end_array();
+  return std::move(w).take();
+}
+
+std::string quantization_of(const GgufHeader& header) {
+  if (const auto type = header.integer("general.file_type"); type && *type >= 0) {
+    if (const auto name = file_type_name(static_cast<std::uint64_t>(*type)); !name.empty()) return std::string(name);
+  }
+  std::map<std::uint32_t, std::uint64_t> elements;
+  for (const GgufTensor& tensor : header.tensors) {
+    if (tensor.shape.size() >= 2) elements[tensor.type] += tensor.elements;
+  }
+  const auto most = std::ranges::max_element(elements, {}, [](const auto& entry) { return entry.second; });
+  const GgmlType* const type = most == elements.end() ? nullptr : ggml_type(most->first);
+  return type == nullptr ? "unknown" : std::string(type->name);
+}
+
+domain::TaskSet tasks_of(const GgufHeader& header) {
+  using domain::Task;
+  const auto kind = header.text("general.type");
+  if (is_one_of(kNoTask, header.architecture()) || kind == "mmproj" || kind == "adapter" || kind == "imatrix") return {};
+  if (header.find("tokenizer.ggml.model") == nullptr || header.text("tokenizer.ggml.model") == "none") return {};
+  const auto pooling = header.integer(header.arch_key("pooling_type")).value_or(0);
+  if (pooling == kPoolingRank) return {};  // rerankers are not served yet
+  const bool causal = header.boolean(header.arch_key("attention.causal")).value_or(true);
+  if (pooling > 0 || !causal || is_one_of(kEncoders, header.architecture())) return {Task::kEmbed};
+  return {Task::kChat, Task::kComplete, Task::kEmbed};
+}
+
+Result<domain::ModelCard> read_model_card(const fs::path& path) {
+  HEARTH_TRY(const GgufHeader header, read_gguf(path));
+  domain::ModelCard card;
+  std::error_code error;
+  const auto absolute = fs::absolute(path, error);
+  card.path = (error ? path : absolute).string();
+  card.format = "gguf";
+  card.architecture = header.architecture();
+  card.quantization = quantization_of(header);
+  card.context_tokens = narrow(header.integer(header.arch_key("context_length")));
+  card.embedding_dimensions = narrow(header.integer(header.arch_key("embedding_length")));
+  card.modified = modified_time(path);
+  card.tasks = tasks_of(header);
+  card.chat_template = header.text("tokenizer.chat_template");
+  card.license = header.text("general.license");
+  card.metadata.reserve(header.metadata.size());
+  for (const auto& [key, value] : header.metadata) card.metadata.emplace_back(key, to_json(value));
+  add_tensors(card, header);
+
+  HEARTH_TRY(const auto parts, gguf_parts(path, header));
+  GgufDigest digest;
+  HEARTH_CHECK(digest.add(path, header));
+  for (std::size_t i = 1; i < parts.size(); ++i) {
+    HEARTH_TRY(const GgufHeader part, read_gguf(parts[i]));
+    add_tensors(card, part);
+    HEARTH_CHECK(digest.add(parts[i], part));
+  }
+  card.digest = digest.hex();
+  return card;
+}
+
+}  // namespace hearth::store

@@ -1,0 +1,101 @@
+#include "store/model_card.hpp"
+
+#include <gtest/gtest.h>
+
+#include "store/gguf_test_file.hpp"
+
+namespace hearth::store {
+namespace {
+
+using domain::Task;
+using testing::GgufBytes;
+using testing::TempFolder;
+
+GgufBytes model(std::string_view architecture, std::uint32_t file_type = 7) {
+  GgufBytes b;
+  b.begin(2, 9).text_key("general.architecture", architecture).text_key("general.license", "apache-2.0");
+  b.u32_key("general.file_type", file_type);
+  const std::string arch(architecture);
+  b.u32_key(arch + ".context_length", 4096).u32_key(arch + ".embedding_length", 32);
+  b.text_key("tokenizer.ggml.model", "gpt2").text_key("tokenizer.chat_template", "{{ messages }}");
+  b.key("short", GgufType::kArray).number(std::uint32_t{4}).number(std::uint64_t{2}).number(std::uint64_t{0x0000000200000001});
+  b.key("long", GgufType::kArray).number(std::uint32_t{0}).number(std::uint64_t{6}).data(6);
+  b.tensor("token_embd.weight", {32, 4}, 8, 0).tensor("output_norm.weight", {32}, 0, 160).pad();
+  return b.data(160).data(128);
+}
+
+std::string metadata(const domain::ModelCard& card, std::string_view key) {
+  for (const auto& [name, value] : card.metadata)
+    if (name == key) return value;
+  return "absent";
+}
+
+TEST(ModelCard, TellsWhatTheHeaderTells) {
+  const TempFolder folder;
+  const auto path = folder.write("m.gguf", model("llama").bytes());
+  const auto card = read_model_card(path);
+  ASSERT_TRUE(card) << card.error().message;
+  EXPECT_EQ(card->architecture, "llama");
+  EXPECT_EQ(card->quantization, "Q8_0");
+  EXPECT_EQ(card->parameters, 160U);
+  EXPECT_EQ(card->context_tokens, 4096);
+  EXPECT_EQ(card->embedding_dimensions, 32);
+  EXPECT_EQ(card->size_bytes, std::filesystem::file_size(path));
+  EXPECT_EQ(card->chat_template, "{{ messages }}");
+  EXPECT_EQ(card->license, "apache-2.0");
+  EXPECT_EQ(card->tasks, (domain::TaskSet{Task::kChat, Task::kComplete, Task::kEmbed}));
+  EXPECT_NE(card->modified, base::WallTime{});
+  ASSERT_EQ(card->tensors.size(), 2U);
+  EXPECT_EQ(card->tensors[0].type, "Q8_0");
+  EXPECT_EQ(metadata(*card, "general.architecture"), "\"llama\"");
+  EXPECT_EQ(metadata(*card, "short"), "[1,2]");
+  EXPECT_EQ(metadata(*card, "long"), "null");
+}
+
+TEST(ModelCard, DigestNamesTheContent) {
+  const TempFolder folder;
+  const auto bytes = model("llama").bytes();
+  const auto digest = [&](const std::string& name, const std::string& content) {
+    return read_model_card(folder.write(name, content)).value().digest;
+  };
+  const auto first = digest("a.gguf", bytes);
+  EXPECT_EQ(first.size(), 64U);
+  EXPECT_EQ(digest("b.gguf", bytes), first);
+  auto other = bytes;
+  other.back() = '\2';
+  EXPECT_NE(digest("c.gguf", other), first);
+}
+
+TEST(ModelCard, QuantizationWithoutAFileTypeIsThatOfMostWeights) {
+  const TempFolder folder;
+  const auto card = read_model_card(folder.write("m.gguf", model("llama", 1024).bytes()));
+  ASSERT_TRUE(card);
+  EXPECT_EQ(card->quantization, "Q8_0");
+}
+
+TEST(ModelCard, TasksFollowTheArchitecture) {
+  const auto tasks = [](std::string_view architecture) {
+    const auto bytes = model(architecture).bytes();
+    return tasks_of(parse_gguf(bytes, bytes.size(), "m").value());
+  };
+  EXPECT_EQ(tasks("bert"), domain::TaskSet{Task::kEmbed});
+  EXPECT_EQ(tasks("nomic-bert"), domain::TaskSet{Task::kEmbed});
+  EXPECT_EQ(tasks("clip"), domain::TaskSet{});
+  EXPECT_EQ(tasks("t5"), domain::TaskSet{});
+  EXPECT_TRUE(tasks("qwen2").has(Task::kChat));
+}
+
+TEST(ModelCard, ReadsARealModel) {
+  const std::filesystem::path path = std::filesystem::path(HEARTH_SHARED_DIR) / "models/stories260K.gguf";
+  if (!std::filesystem::exists(path)) GTEST_SKIP() << "no " << path;
+  EXPECT_TRUE(check_structure(path));
+  const auto card = read_model_card(path);
+  ASSERT_TRUE(card) << card.error().message;
+  EXPECT_EQ(card->architecture, "llama");
+  EXPECT_GT(card->parameters, 200'000U);
+  EXPECT_LT(card->parameters, 400'000U);
+  EXPECT_EQ(card->size_bytes, std::filesystem::file_size(path));
+}
+
+}  // namespace
+}  // namespace hearth::store

@@ -1,0 +1,135 @@
+#include "store/scan.hpp"
+
+#include <algorithm>
+#include <array>
+#include <regex>
+#include <system_error>
+
+#include "base/strings.hpp"
+
+namespace hearth::store {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+// Best quality that is still fast first, then upwards, then the small ones.
+constexpr std::array<std::string_view, 20> kPreferred{
+    "latest", "q4_k_m", "q5_k_m", "q4_k_s", "q5_k_s", "q4_0", "q6_k", "q8_0", "q5_0", "q5_1",
+    "q4_1",   "iq4_xs", "iq4_nl", "mxfp4",  "q3_k_m", "q3_k_l", "q3_k_s", "q2_k", "f16", "bf16"};
+
+const std::regex& quantization_pattern() {
+  static const std::regex pattern(
+      R"(^(.*?)[-._]((?:ud-)?(?:i?q[1-8]_(?:[01]|k|k_[sml]|k_xl|xs|xxs|s|m|nl)|tq[12]_0|mxfp4|nvfp4|f16|bf16|f32|fp16))$)",
+      std::regex::icase | std::regex::optimize);
+  return pattern;
+}
+
+// "-00002-of-00003" at the end of a stem: its part number, 0 if none. `stem` is cut.
+int split_part(std::string& stem) {
+  static const std::regex pattern(R"(^(.*)-(\d{5})-of-\d{5}$)", std::regex::optimize);
+  std::smatch match;
+  if (!std::regex_match(stem, match, pattern)) return 0;
+  const int part = static_cast<int>(base::parse_int(match[2].str()).value_or(0));
+  stem = match[1].str();
+  return part;
+}
+
+bool is_hidden(const fs::path& path) { return path.filename().string().starts_with("."); }
+
+// "models--org--name" -> "org/name".
+std::string snapshot_model(std::string_view folder) {
+  std::string out(folder.substr(8));
+  if (const auto at = out.find("--"); at != std::string::npos) out.replace(at, 2, "/");
+  return out;
+}
+
+class Scanner {
+ public:
+  std::vector<FoundFile> found;
+
+  void files_of(const fs::path& folder, const std::string& model) {
+    for_each(folder, [&](const fs::directory_entry& entry) { add_file(entry, model); });
+  }
+
+  void root(const fs::path& folder) {
+    for_each(folder, [&](const fs::directory_entry& entry) {
+      const std::string name = entry.path().filename().string();
+      if (!is_folder(entry)) return add_file(entry, "");
+      if (name.starts_with("models--")) return snapshots(entry.path(), snapshot_model(name));
+      files_of(entry.path(), name);
+      for_each(entry.path(), [&](const fs::directory_entry& inner) {
+        if (is_folder(inner)) files_of(inner.path(), name + "/" + inner.path().filename().string());
+      });
+    });
+  }
+
+ private:
+  static bool is_folder(const fs::directory_entry& entry) {
+    std::error_code error;
+    return entry.is_directory(error);
+  }
+
+  template <class F>
+  static void for_each(const fs::path& folder, F&& visit) {
+    std::error_code error;
+    for (fs::directory_iterator it(folder, fs::directory_options::skip_permission_denied, error), end; !error && it != end;
+         it.increment(error)) {
+      if (!is_hidden(it->path())) visit(*it);
+    }
+  }
+
+  void snapshots(const fs::path& folder, const std::string& model) {
+    // The newest snapshot that has a weight file counts; a snapshot's files are links into ../blobs.
+    fs::path newest;
+    fs::file_time_type newest_time;
+    for_each(folder / "snapshots", [&](const fs::directory_entry& entry) {
+      std::error_code error;
+      const auto time = entry.last_write_time(error);
+      if (error || !is_folder(entry)) return;
+      if (newest.empty() || time > newest_time) {
+        newest = entry.path();
+        newest_time = time;
+      }
+    });
+    if (!newest.empty()) files_of(newest, model);
+  }
+
+  void add_file(const fs::directory_entry& entry, const std::string& model) {
+    const fs::path& path = entry.path();
+    std::error_code error;
+    if (!base::equals_ignore_case(path.extension().string(), ".gguf") || !entry.is_regular_file(error) || error) return;
+    std::string stem = path.stem().string();
+    if (base::starts_with_ignore_case(stem, "mmproj")) return;
+    if (split_part(stem) > 1) return;
+    std::string rest;
+    const std::string quantization = quantization_in(stem, &rest);
+    found.push_back({.model = model.empty() ? rest : model, .tag = quantization.empty() ? "latest" : quantization, .path = path});
+  }
+};
+
+}  // namespace
+
+std::string quantization_in(std::string_view file_stem, std::string* stem) {
+  const std::string text(file_stem);
+  std::smatch match;
+  if (!std::regex_match(text, match, quantization_pattern()) || match[1].length() == 0) {
+    if (stem != nullptr) *stem = text;
+    return {};
+  }
+  if (stem != nullptr) *stem = match[1].str();
+  return base::to_lower(match[2].str());
+}
+
+int preference_of(std::string_view tag) {
+  const auto it = std::ranges::find(kPreferred, tag);
+  return static_cast<int>(it - kPreferred.begin());
+}
+
+std::vector<FoundFile> scan_models(const fs::path& root) {
+  Scanner scanner;
+  scanner.root(root);
+  return std::move(scanner.found);
+}
+
+}  // namespace hearth::store
