@@ -19,8 +19,11 @@ def torch_model(out):
     torch.set_num_threads(1)
     net, tokenizer = ember.load(out / "ember.pt"), bpe.load(out / "tokenizer.json")
 
+    answers = json.loads((out / "intents.json").read_text(encoding="utf-8"))
+    guesses = [tokenizer.encode(answer).ids for answer in answers.values()]
+
     def ask(question, system=None):
-        ids, stopped = net.answer(tokenizer.encode(chat.prompt(question, system)).ids, chat.IM_END)
+        ids, stopped = net.answer(tokenizer.encode(chat.prompt(question, system)).ids, chat.IM_END, guesses)
         return tokenizer.decode(ids) if stopped else None
 
     return ask

@@ -4,7 +4,8 @@ import random
 import grammar
 import offtopic
 
-INTENT_FILES = ["model_use.txt", "server.txt", "models.txt", "settings.txt", "project.txt", "social.txt"]
+INTENT_FILES = ["model_use.txt", "server.txt", "models.txt", "settings.txt", "project.txt", "social.txt",
+                "more.txt"]
 OFF_FILES = ["offtopic_world.txt", "offtopic_life.txt", "offtopic_tech.txt", "offtopic_more.txt"]
 OFF = "off_topic"
 SOCIAL = ("greeting", "thanks", "bye", "about_ember")

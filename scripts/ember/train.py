@@ -84,7 +84,6 @@ def main():
     options.add_argument("out", type=Path)
     options.add_argument("--steps", type=int, default=100)
     options.add_argument("--lr", type=float, default=3e-3)
-    options.add_argument("--layers", type=int, default=4)
     options.add_argument("--threads", type=int, default=1)
     given = options.parse_args()
     torch.manual_seed(1)
@@ -101,7 +100,7 @@ def main():
         ids = cache[text] = tokenizer.encode(text).ids
         return ids
 
-    net = ember.Ember(ember.Shape(vocabulary=bpe.VOCABULARY, layers=given.layers))
+    net = ember.Ember(ember.Shape(vocabulary=bpe.VOCABULARY))
     vectors = warmstart.vectors(data, encode, spell, bpe.VOCABULARY, net.shape.width)
     net.embedding.weight.data.copy_(vectors)
     print(f"{sum(p.numel() for p in net.parameters()):,} parameters", flush=True)

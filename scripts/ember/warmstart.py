@@ -8,12 +8,12 @@ import torch.nn.functional as F
 from torch import nn
 
 
-def vectors(path, encode, spell, vocabulary, width, passes=3, batch=256):
+def vectors(path, encode, spell, vocabulary, width, passes=5, batch=256):
     """[vocabulary, width], scaled like a fresh embedding."""
     rng = random.Random(2)
     items, classes = [], {}
     for line in open(path, encoding="utf-8"):
-        for question, answer in json.loads(line)["turns"][:1]:
+        for question, answer in json.loads(line)["turns"]:
             ids = spell(question, rng) if rng.random() < 0.2 else encode(question)
             items.append((ids, classes.setdefault(answer, len(classes))))
     bag = nn.EmbeddingBag(vocabulary, width, mode="mean")

@@ -1,12 +1,11 @@
 #include "chat/template.hpp"
 
+#include <exception>
 #include <jinja/caps.h>
 #include <jinja/lexer.h>
 #include <jinja/parser.h>
 #include <jinja/runtime.h>
 #include <json.h>
-
-#include <exception>
 #include <string_view>
 #include <utility>
 
@@ -31,7 +30,8 @@ struct ExtraStop {
   std::string_view in_source;
   std::string_view stop;
 };
-constexpr ExtraStop kExtraStops[] = {{"<role>ASSISTANT</role>", "<|role_end|>"}, {"laguna_glm_thinking", "</assistant>"}};
+constexpr ExtraStop kExtraStops[] = {{"<role>ASSISTANT</role>", "<|role_end|>"},
+                                     {"laguna_glm_thinking", "</assistant>"}};
 
 // The complaint itself: the engine adds where in the template it arose, over several lines.
 std::string complaint_of(std::string_view what) {
@@ -50,7 +50,8 @@ bool continues(const domain::ChatRequest& request) {
 Result<std::string> cut(std::string prompt) {
   const auto mark = prompt.rfind(kCut);
   if (mark == std::string::npos)
-    return fail(ErrorCode::kUnsupported, "this model's chat template cannot continue an answer that has begun", "messages");
+    return fail(ErrorCode::kUnsupported, "this model's chat template cannot continue an answer that has begun",
+                "messages");
   prompt.resize(mark);
   return prompt;
 }

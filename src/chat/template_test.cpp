@@ -1,8 +1,7 @@
 #include "chat/template.hpp"
 
-#include <gtest/gtest.h>
-
 #include <atomic>
+#include <gtest/gtest.h>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -12,7 +11,9 @@ namespace {
 
 using domain::Role;
 
-domain::Message message(Role role, std::vector<domain::Part> parts) { return {.role = role, .parts = std::move(parts)}; }
+domain::Message message(Role role, std::vector<domain::Part> parts) {
+  return {.role = role, .parts = std::move(parts)};
+}
 domain::Message text(Role role, const std::string& said) { return message(role, {domain::TextPart{said}}); }
 
 domain::ChatRequest request(std::vector<domain::Message> messages) {
@@ -47,7 +48,8 @@ TEST(Template, EndsAsAsked) {
   EXPECT_TRUE(rendered(chat, said, Ending::kClosed).ends_with("Once upon<|im_end|>\n"));
   EXPECT_TRUE(rendered(chat, said, Ending::kAnswer).ends_with("Once upon<|im_end|>\n<|im_start|>assistant\n"));
   // An assistant that called a tool has finished.
-  const auto called = request({text(Role::kUser, "x"), message(Role::kAssistant, {domain::ToolCallPart{"1", "f", "{}"}})});
+  const auto called =
+      request({text(Role::kUser, "x"), message(Role::kAssistant, {domain::ToolCallPart{"1", "f", "{}"}})});
   EXPECT_TRUE(rendered(chat, called).ends_with("<|im_start|>assistant\n"));
 }
 
@@ -60,8 +62,10 @@ TEST(Template, AnAnswerThatTheTemplateDropsCannotBeContinued) {
 
 TEST(Template, PartsAreJoinedAndOthersRefused) {
   const auto chat = make("{% for m in messages %}[{{ m.role }}:{{ m.content }}]{% endfor %}");
-  EXPECT_EQ(rendered(chat, request({message(Role::kUser, {domain::TextPart{"a"}, domain::TextPart{"b"}})})), "[user:ab]");
-  const auto picture = chat.render(request({message(Role::kUser, {domain::TextPart{"a"}, domain::ImagePart{.data = "x"}})}));
+  EXPECT_EQ(rendered(chat, request({message(Role::kUser, {domain::TextPart{"a"}, domain::TextPart{"b"}})})),
+            "[user:ab]");
+  const auto picture =
+      chat.render(request({message(Role::kUser, {domain::TextPart{"a"}, domain::ImagePart{.data = "x"}})}));
   ASSERT_FALSE(picture);
   EXPECT_EQ(picture.error().code, ErrorCode::kUnsupported);
   EXPECT_EQ(picture.error().param, "messages[0].content[1]");
@@ -74,16 +78,20 @@ TEST(Template, ToolHistoryBecomesMessages) {
       "{{ c.id }}={{ c.function.name }}{{ c.function.arguments | tojson }}{% endfor %}{% endif %}"
       "{% if m.tool_call_id %}#{{ m.tool_call_id }} {{ m.name }}{% endif %}]{% endfor %}");
   // One message of the user with a result and a question, as Anthropic's clients send it.
-  const auto history = request(
-      {text(Role::kUser, "Weather?"), message(Role::kAssistant, {domain::ToolCallPart{"c1", "weather", R"({"city":"Oslo"})"}}),
-       message(Role::kUser, {domain::ToolResultPart{.id = "c1", .name = {}, .text = "7"}, domain::TextPart{"And now?"}})});
-  EXPECT_EQ(rendered(chat, history), "[user:Weather?][assistant:c1=weather{\"city\": \"Oslo\"}][tool:7#c1 weather][user:And now?]");
+  const auto history =
+      request({text(Role::kUser, "Weather?"),
+               message(Role::kAssistant, {domain::ToolCallPart{"c1", "weather", R"({"city":"Oslo"})"}}),
+               message(Role::kUser,
+                       {domain::ToolResultPart{.id = "c1", .name = {}, .text = "7"}, domain::TextPart{"And now?"}})});
+  EXPECT_EQ(rendered(chat, history),
+            "[user:Weather?][assistant:c1=weather{\"city\": \"Oslo\"}][tool:7#c1 weather][user:And now?]");
 }
 
 TEST(Template, ToolsGoToTemplatesThatShowThem) {
   auto asked = request({text(Role::kUser, "x")});
   asked.tools = {{.name = "f", .description = "d", .parameters = R"({"type":"object"})"}};
-  const auto shows = make("{% if tools %}{% for t in tools %}<{{ t.function.name }}>{% endfor %}{% endif %}{{ messages[0].content }}");
+  const auto shows =
+      make("{% if tools %}{% for t in tools %}<{{ t.function.name }}>{% endfor %}{% endif %}{{ messages[0].content }}");
   EXPECT_TRUE(shows.shows_tools());
   EXPECT_EQ(rendered(shows, asked), "<f>x");
   EXPECT_EQ(make("").render(asked).error().param, "tools");
@@ -95,8 +103,9 @@ TEST(Template, ToolsGoToTemplatesThatShowThem) {
 }
 
 TEST(Template, ThinkingIsSwitchedAndPassedBack) {
-  const auto chat = make("{{ enable_thinking if enable_thinking is defined else 'default' }} {{ reasoning_effort }} "
-                         "{{ messages[-1].reasoning_content }}");
+  const auto chat = make(
+      "{{ enable_thinking if enable_thinking is defined else 'default' }} {{ reasoning_effort }} "
+      "{{ messages[-1].reasoning_content }}");
   auto r = request({message(Role::kUser, {domain::ThinkingPart{"hm", ""}, domain::TextPart{"x"}})});
   EXPECT_EQ(rendered(chat, r), "default  hm");
   r.reasoning.effort = domain::Reasoning::Effort::kNone;
@@ -126,12 +135,15 @@ TEST(Template, ComplaintsAreErrors) {
 }
 
 TEST(Template, ContentIsNeverRunAsTemplate) {
-  EXPECT_EQ(rendered(make("{{ messages[0].content }}"), request({text(Role::kUser, "{{ 1 + 1 }} {% x %} \"\\\n\xF0\x9F\x98\x80")})),
+  EXPECT_EQ(rendered(make("{{ messages[0].content }}"),
+                     request({text(Role::kUser, "{{ 1 + 1 }} {% x %} \"\\\n\xF0\x9F\x98\x80")})),
             "{{ 1 + 1 }} {% x %} \"\\\n\xF0\x9F\x98\x80");
 }
 
 TEST(Template, RendersOnManyThreads) {
-  const auto chat = make("{% set ns = namespace(n=0) %}{% for m in messages %}{% set ns.n = ns.n + 1 %}{{ ns.n }}{{ m.content }}{% endfor %}");
+  const auto chat = make(
+      "{% set ns = namespace(n=0) %}{% for m in messages %}{% set ns.n = ns.n + 1 %}{{ ns.n }}{{ m.content }}{% endfor "
+      "%}");
   std::vector<std::thread> threads;
   std::atomic<int> wrong = 0;
   for (int t = 0; t < 4; ++t) {

@@ -1,7 +1,6 @@
 #include "chat/variables.hpp"
 
 #include <fmt/format.h>
-
 #include <map>
 #include <utility>
 #include <variant>
@@ -23,8 +22,8 @@ struct Entry {
   std::string tool_name;
 };
 
-// Takes a conversation apart: each tool result becomes a message of its own, with the name of the tool it answers where the
-// request leaves it out.
+// Takes a conversation apart: each tool result becomes a message of its own, with the name of the tool it answers where
+// the request leaves it out.
 class Splitter {
  public:
   Result<void> add(const domain::Message& message, std::size_t index) {
@@ -98,8 +97,10 @@ void write_calls(json::Writer& w, const std::vector<domain::ToolCallPart>& calls
     if (!call.id.empty()) w.field("id", call.id);
     w.field("type", "function").key("function").begin_object().field("name", call.name).key("arguments");
     const std::string arguments = call.arguments.empty() ? "{}" : call.arguments;
-    if (as_object && json::parse(arguments)) w.raw(arguments);
-    else w.value(arguments);
+    if (as_object && json::parse(arguments))
+      w.raw(arguments);
+    else
+      w.value(arguments);
     w.end_object().end_object();
   }
   w.end_array();
@@ -129,7 +130,8 @@ Result<void> write_tools(json::Writer& w, const domain::ChatRequest& request) {
     const domain::Tool& tool = request.tools[i];
     const std::string parameters = tool.parameters.empty() ? R"({"type":"object","properties":{}})" : tool.parameters;
     if (!json::parse(parameters))
-      return fail(ErrorCode::kInvalidRequest, "a tool's parameters must be a JSON schema", fmt::format("tools[{}].parameters", i));
+      return fail(ErrorCode::kInvalidRequest, "a tool's parameters must be a JSON schema",
+                  fmt::format("tools[{}].parameters", i));
     w.begin_object().field("type", "function").key("function").begin_object().field("name", tool.name);
     if (!tool.description.empty()) w.field("description", tool.description);
     w.key("parameters").raw(parameters).end_object().end_object();
@@ -164,8 +166,10 @@ std::map<std::string, std::string> extra_variables(const domain::ChatRequest& re
   for (const auto& [name, value] : request.template_arguments) {
     std::string& text = all[name];
     text.clear();
-    if (json::parse(value)) text = value;
-    else json::append_quoted(text, value);
+    if (json::parse(value))
+      text = value;
+    else
+      json::append_quoted(text, value);
   }
   return all;
 }
@@ -185,7 +189,9 @@ Result<std::string> template_variables(const domain::ChatRequest& request, const
   w.end_array();
   HEARTH_CHECK(write_tools(w, request));
   w.key("documents").null();
-  w.field("bos_token", frame.bos).field("eos_token", frame.eos).field("add_generation_prompt", frame.add_generation_prompt);
+  w.field("bos_token", frame.bos)
+      .field("eos_token", frame.eos)
+      .field("add_generation_prompt", frame.add_generation_prompt);
   static constexpr std::string_view kOwn[] = {"messages", "tools", "bos_token", "eos_token", "add_generation_prompt"};
   for (const auto& [name, value] : extra_variables(request)) {
     for (const std::string_view own : kOwn) {

@@ -34,6 +34,8 @@ struct Setting {
 };
 [[nodiscard]] std::span<const Setting> all_settings();
 [[nodiscard]] const Setting* find_setting(std::string_view key);
+// docs/settings.md, made from the table; a test compares the two.
+[[nodiscard]] std::string settings_markdown();
 
 enum class Source { kDefault, kFile, kEnvironment, kFlag };
 [[nodiscard]] std::string_view to_string(Source source);

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <array>
 
 #include "base/strings.hpp"
@@ -71,6 +73,21 @@ const Setting* find_setting(std::string_view key) {
     if (setting.key == key) return &setting;
   }
   return nullptr;
+}
+
+std::string settings_markdown() {
+  std::string out =
+      "# Settings\n\n"
+      "Made from the table in `src/config/settings_table.cpp`. A flag beats the environment, which beats the file\n"
+      "(`~/.config/hearth/config.yaml`), which beats the default. `hearth config` shows what is in effect and where it comes from.\n"
+      "In the file a key such as `server.port` is `port` below `server`. Durations are written `30s`, `5m`, `1h30m`; `-1` is for ever.\n\n"
+      "| key | default | flag of `hearth serve` | variable | what |\n| --- | --- | --- | --- | --- |\n";
+  for (const auto& s : kSettings) {
+    const std::string flag = s.flag.empty() ? "" : fmt::format("`{}{}{}`", s.flag, s.metavar.empty() ? "" : " ", s.metavar);
+    const std::string fallback = s.fallback.empty() ? "" : fmt::format("`{}`", s.fallback);
+    out += fmt::format("| `{}` | {} | {} | `{}` | {} |\n", s.key, fallback, flag, s.variable(), s.help);
+  }
+  return out;
 }
 
 std::string Setting::variable() const {

@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <fstream>
+#include <iterator>
 #include <set>
 
 namespace hearth::config {
@@ -101,6 +103,14 @@ TEST(SettingsTable, KeysFlagsAndVariablesAreUniqueAndDefaultsValid) {
   EXPECT_EQ(find_setting("home")->variable(), "HEARTH_HOME");
   EXPECT_TRUE(Settings::load({}));
   EXPECT_EQ(Settings::load({})->duration("engine.keep_alive"), std::chrono::minutes(5));
+}
+
+// Run with HEARTH_UPDATE_DOCS=1 to write the file anew.
+TEST(SettingsTable, TheDocumentIsUpToDate) {
+  const fs::path file = fs::path(HEARTH_SOURCE_DIR) / "docs/settings.md";
+  if (std::getenv("HEARTH_UPDATE_DOCS") != nullptr) std::ofstream(file) << settings_markdown();
+  std::ifstream in(file);
+  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(in), {}), settings_markdown());
 }
 
 }  // namespace

@@ -29,23 +29,23 @@ struct ModelInfo {
   domain::Capabilities capabilities;
   std::string chat_template;  // jinja; empty = none
   std::vector<MemoryUse> memory;
-  std::string engine;         // what runs it: "llama"; goes to Started::served_by
+  std::string engine;  // what runs it: "llama"; goes to Started::served_by
 };
 
 // Counters since load and gauges of now: a plain snapshot.
 struct Stats {
   std::uint64_t steps = 0;
-  std::uint64_t prompt_tokens = 0;         // evaluated, without cached ones
+  std::uint64_t prompt_tokens = 0;  // evaluated, without cached ones
   std::uint64_t cached_prompt_tokens = 0;
   std::uint64_t generated_tokens = 0;
   std::uint64_t requests_finished = 0;
   std::uint64_t requests_failed = 0;
   std::uint64_t requests_cancelled = 0;
-  std::uint64_t steps_after_cancel = 0;    // steps in which a cancelled sequence still took part; must stay 0
-  std::uint64_t step_nanoseconds = 0;      // time inside the model
+  std::uint64_t steps_after_cancel = 0;  // steps in which a cancelled sequence still took part; must stay 0
+  std::uint64_t step_nanoseconds = 0;    // time inside the model
   std::uint32_t running = 0;
   std::uint32_t waiting = 0;
-  std::uint32_t paused = 0;                // by slow readers
+  std::uint32_t paused = 0;  // by slow readers
   std::uint32_t slots = 0;
   std::uint32_t kv_cells = 0;
   std::uint32_t kv_cells_used = 0;
@@ -55,13 +55,14 @@ struct Stats {
 class Sink {
  public:
   virtual ~Sink() = default;
-  // Takes the events, or refuses them all because the reader is behind (false): the engine keeps them, pauses that request, and
-  // tries again after Engine::resume. After the event that ends the stream nothing more comes and the sink is released.
+  // Takes the events, or refuses them all because the reader is behind (false): the engine keeps them, pauses that
+  // request, and tries again after Engine::resume. After the event that ends the stream nothing more comes and the sink
+  // is released.
   [[nodiscard]] virtual bool offer(std::vector<domain::Event>& events) = 0;
 };
 
-// One loaded model; one thread drives it by step() and wait(). submit, cancel, resume, tokenize, detokenize, render, stats and info
-// are thread-safe; the rest runs on the engine thread.
+// One loaded model; one thread drives it by step() and wait(). submit, cancel, resume, tokenize, detokenize, render,
+// stats and info are thread-safe; the rest runs on the engine thread.
 class Engine {
  public:
   virtual ~Engine() = default;
@@ -70,7 +71,8 @@ class Engine {
   // Queues the work; never blocks. Refuses: kOverloaded (queue full), kUnsupported, kInvalidRequest, kContextLength.
   // Everything later arrives in the sink, in the order that domain/event.hpp gives.
   [[nodiscard]] virtual Result<Ticket> submit(domain::Request work, std::shared_ptr<Sink> sink) = 0;
-  // Effective before the next step; the sink gets nothing further. Unknown tickets are ignored (the work may just have ended).
+  // Effective before the next step; the sink gets nothing further. Unknown tickets are ignored (the work may just have
+  // ended).
   virtual void cancel(Ticket ticket, CancelReason reason) = 0;
   // The reader of a refused sink has room again.
   virtual void resume(Ticket ticket) = 0;

@@ -39,8 +39,8 @@ bool is_public(const http::RequestHead& head) { return head.path == "/health" ||
 std::optional<Error> Gateway::check(const http::RequestHead& head) const {
   if (!host_allowed(head))
     return Error{.code = ErrorCode::kHostNotAllowed,
-                 .message = fmt::format("Host '{}' is not one of this server's names; allow it with: hearth serve --allowed-host {}",
-                                        head.headers.get("host").value_or(""), "NAME")};
+                 .message = fmt::format("Host '{}' is not one of this server's names; allow it with: hearth serve --allowed-host NAME",
+                                        base::to_valid_utf8(head.headers.get("host").value_or("").substr(0, 100)))};
   const bool preflight = head.method == http::Method::kOptions && head.headers.get("access-control-request-method");
   if (!preflight && !is_public(head) && !key_valid(head))
     return Error{.code = ErrorCode::kUnauthorized,

@@ -42,14 +42,34 @@ Gateway::Gateway(store::Library& library, sched::ModelManager& manager, const ba
 Gateway::~Gateway() = default;
 
 http::RoutePolicy Gateway::policy(const http::RequestHead& head) const {
-  if (check(head)) return {.body_max = {0}};  // refused before its body is read
-  return router_.policy(head);
+  auto policy = router_.policy(head);
+  policy.refusal = check(head);
+  return policy;
 }
 
 http::Response Gateway::refuse(const http::RequestHead& head, const Error& error) const {
-  // A body may be refused only because the request itself is: then that is what to say.
-  if (auto refused = check(head)) return error_response(face_of(head), *refused, request_id_of(head));
-  return error_response(face_of(head), error, request_id_of(head));
+  const std::string id = sane_request_id(head);
+  http::Response response = error_response(face_of(head), error, id);
+  for (const auto& [name, value] : common_headers(head, id)) response.headers.set(name, value);
+  if (error.code == ErrorCode::kUnauthorized) response.headers.set("www-authenticate", "Bearer");
+  metrics_.served("refused", response.status, {});
+  log_.info("{} {} {} refused: {} {} {}", head.method_text, head.path, response.status, error.message, head.peer, id);
+  return response;
+}
+
+std::string Gateway::sane_request_id(const http::RequestHead& head) {
+  const auto sent = head.headers.get("x-request-id");
+  const bool sane = sent && !sent->empty() && sent->size() <= 128 &&
+                    std::ranges::all_of(*sent, [](char c) { return c > 0x20 && c < 0x7F; });
+  return sane ? std::string(*sent) : "req_" + base::random_id(20);
+}
+
+http::Headers Gateway::common_headers(const http::RequestHead& head, const std::string& id) const {
+  http::Headers headers;
+  headers.set("x-request-id", id);
+  if (&face_of(head) == &kAnthropic) headers.set("request-id", id);
+  add_cors(head, headers);
+  return headers;
 }
 
 rt::Task<void> Gateway::serve(http::Request request, http::ResponseWriter& writer) {
@@ -63,17 +83,9 @@ rt::Task<void> Gateway::serve(http::Request request, http::ResponseWriter& write
   };
   const Active active(*this);
   const auto started = clock_.now();
-  const auto sent_id = request.headers.get("x-request-id");
-  const bool sane = sent_id && !sent_id->empty() && sent_id->size() <= 128 &&
-                    std::ranges::all_of(*sent_id, [](char c) { return c > 0x20 && c < 0x7F; });
-  const std::string id = sane ? std::string(*sent_id) : "req_" + base::random_id(20);
+  const std::string id = sane_request_id(request);
   request.headers.set("x-request-id", id);
-  http::Headers extra;
-  extra.set("x-request-id", id);
-  const Face& face = face_of(request);
-  if (&face == &kAnthropic) extra.set("request-id", id);
-  add_cors(request, extra);
-  RecordingWriter recorder(writer, std::move(extra));
+  RecordingWriter recorder(writer, common_headers(request, id));
   const std::string line = fmt::format("{} {}", request.method_text, request.path);
   const std::string_view route = router_.pattern_of(request);
   const std::string peer = request.peer;
@@ -95,7 +107,7 @@ rt::Task<void> Gateway::serve(http::Request request, http::ResponseWriter& write
   };
   const Note note{*this, recorder, line, route, peer, id, started};
   if (auto refused = check(request)) {
-    co_await send_error(recorder, face, std::move(*refused), request);
+    co_await send_error(recorder, face_of(request), std::move(*refused), request);
   } else if (request.method == http::Method::kOptions && request.headers.get("access-control-request-method")) {
     http::Response response;
     response.status = 204;

@@ -66,6 +66,8 @@ class Gateway final : public http::Service {
   [[nodiscard]] std::optional<Error> check(const http::RequestHead& head) const;
   [[nodiscard]] bool host_allowed(const http::RequestHead& head) const;
   [[nodiscard]] bool key_valid(const http::RequestHead& head) const;
+  [[nodiscard]] static std::string sane_request_id(const http::RequestHead& head);
+  [[nodiscard]] http::Headers common_headers(const http::RequestHead& head, const std::string& id) const;
   void add_cors(const http::RequestHead& head, http::Headers& headers) const;
 
   store::Library& library_;
@@ -73,7 +75,7 @@ class Gateway final : public http::Service {
   const base::Clock& clock_;
   base::Log& log_;
   GatewayOptions options_;
-  Metrics metrics_;
+  mutable Metrics metrics_;  // refuse() counts too
   Generator generator_;
   http::Router router_;
   std::atomic<const http::Server*> server_ = nullptr;

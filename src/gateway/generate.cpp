@@ -24,7 +24,7 @@ struct Generator::Run {
   void complete(domain::Event& event) const {
     if (auto* started = std::get_if<domain::Started>(&event)) {
       started->model = model;
-      started->served_by = "llama";
+      started->served_by = lease.engine();
       started->device = lease.device();
     } else if (auto* finished = std::get_if<domain::Finished>(&event)) {
       finished->timings.loaded = lease.load_time();
@@ -122,7 +122,7 @@ rt::Task<Result<Generator::Run>> Generator::start(const http::Request& request, 
   lease.set_keep_alive(envelope.keep_alive);
   http::Headers headers;
   headers.set("hearth-model", lease.model());
-  headers.set("hearth-served-by", "llama");
+  headers.set("hearth-served-by", lease.engine());
   headers.set("hearth-device", lease.device());
   if (!call.ignored.empty()) headers.set("hearth-ignored-parameters", ignored_header(call.ignored));
   const std::string model = envelope.model;

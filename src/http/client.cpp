@@ -70,6 +70,8 @@ std::string Endpoint::describe() const {
 }
 
 namespace {
+constexpr std::size_t kIdleReadAhead = 2048;
+
 std::string host_header(const Endpoint& endpoint) {
   if (!endpoint.unix_path.empty()) return "localhost";
   const std::string name = endpoint.host.find(':') != std::string::npos ? "[" + endpoint.host + "]" : endpoint.host;
@@ -101,7 +103,7 @@ struct Client::Impl : public std::enable_shared_from_this<Client::Impl> {
   }
   void give_back(std::shared_ptr<detail::Wire> wire) {
     wire->relax();
-    wire->read_ahead(1, {});  // sees the server close it, or talk out of turn
+    wire->read_ahead(kIdleReadAhead, {});  // sees the server close it, or talk out of turn
     idle.push_back(std::move(wire));
     if (idle.size() <= options.idle_connections_max) return;
     idle.front()->close();

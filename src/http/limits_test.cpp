@@ -1,8 +1,13 @@
 #include "http/limits.hpp"
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <deque>
+#include <vector>
 
 #include "http/test_support.hpp"
 #include "rt/signal_flag.hpp"
@@ -205,6 +210,32 @@ TEST(Limits, aFloodOfHalfOpenConnectionsShutsNobodyOut) {
   honest.send(post_of(5));
   EXPECT_TRUE(has(honest.read_response(), "200 OK"));
   EXPECT_TRUE(server.wait_for([](const ServerStats& s) { return s.connections_open <= 20; }));
+}
+
+// Clients take the last descriptors: the server drops the oldest silent ones instead of spinning or giving up.
+TEST(Limits, survivesRunningOutOfDescriptors) {
+  TestServer server(echo_size);
+  std::vector<int> crowd;
+  for (int i = 0; i < 20; ++i) crowd.push_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  rlimit tight = before;
+  tight.rlim_cur = static_cast<rlim_t>(crowd.back()) + 4;  // room for three connections
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &tight), 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(server.server.port());
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  for (const int fd : crowd) {
+    EXPECT_EQ(::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  }
+  EXPECT_TRUE(server.wait_for([](const ServerStats& s) { return s.connections_total == 20; }));
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_TRUE(server.log.has(base::LogLevel::kWarn, "accept failed"));
+  RawClient honest(server.endpoint());
+  honest.send(post_of(5));
+  EXPECT_TRUE(has(honest.read_response(), "200 OK"));
+  for (const int fd : crowd) ::close(fd);
 }
 
 TEST(Limits, busyConnectionsAreNotShed) {

@@ -167,6 +167,7 @@ TEST(Server, refusesWhatIsNotHttp) {
            Row{"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", "Transfer-Encoding"},
            Row{"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked, gzip\r\n\r\n", "Transfer-Encoding"},
            Row{"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n\r\n", "chunked request body"},
+           Row{"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", "HTTP/1.0 has no Transfer-Encoding"},
            Row{"GET / HTTP/1.1\r\nHost: x\r\nA : b\r\n\r\n", "malformed HTTP request"},
        }) {
     RawClient client(server.endpoint());

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <stop_token>
 #include <string>
 
@@ -34,6 +35,7 @@ class ResponseWriter {
 
 struct RoutePolicy {
   base::Bytes body_max{32ULL << 20};
+  std::optional<Error> refusal{};  // set: answered by refuse() with its status, before the body is read
 };
 
 // Something that answers requests: a router, a middleware, a proxy, the gateway. Called on the connection's loop.

@@ -1,13 +1,13 @@
 #include "json/reader.hpp"
 
 #include <boost/json/parse_options.hpp>
-#include <boost/json/serialize.hpp>
 #include <boost/json/stream_parser.hpp>
 #include <fmt/format.h>
 
 #include <cmath>
 
 #include "base/strings.hpp"
+#include "json/writer.hpp"
 
 namespace hearth::json {
 namespace bj = boost::json;
@@ -30,6 +30,30 @@ std::string_view kind_name(const Value& value) {
 
 std::string expected(std::string_view wanted, const Value& got) { return fmt::format("must be {}, not {}", wanted, kind_name(got)); }
 
+void write_value(Writer& w, const Value& value) {
+  switch (value.kind()) {
+    case bj::kind::null: w.null(); break;
+    case bj::kind::bool_: w.value(value.get_bool()); break;
+    case bj::kind::int64: w.value(value.get_int64()); break;
+    case bj::kind::uint64: w.value(value.get_uint64()); break;
+    case bj::kind::double_: w.value(value.get_double()); break;
+    case bj::kind::string: w.value(std::string_view(value.get_string())); break;
+    case bj::kind::array:
+      w.begin_array();
+      for (const auto& element : value.get_array()) write_value(w, element);
+      w.end_array();
+      break;
+    case bj::kind::object:
+      w.begin_object();
+      for (const auto& [key, element] : value.get_object()) {
+        w.key(key);
+        write_value(w, element);
+      }
+      w.end_object();
+      break;
+  }
+}
+
 }  // namespace
 
 Result<Value> parse(std::string_view text) {
@@ -50,7 +74,11 @@ Result<Value> parse(std::string_view text) {
   return parser.release();
 }
 
-std::string to_text(const Value& value) { return bj::serialize(value); }
+std::string to_text(const Value& value) {
+  Writer w;
+  write_value(w, value);
+  return std::move(w).take();
+}
 
 void Report::fail(std::string_view path, std::string_view problem) {
   if (error) return;

@@ -19,7 +19,7 @@ using Value = boost::json::value;
 
 // Strict JSON (RFC 8259), nesting at most 128. kInvalidRequest says where it stops being JSON, without parser internals.
 [[nodiscard]] Result<Value> parse(std::string_view text);
-// As compact text; object order kept.
+// As compact text: order kept, numbers as people write them (0.5, not 5E-1).
 [[nodiscard]] std::string to_text(const Value& value);
 
 // What reading one document found: the first error, and the fields nobody asked for.

@@ -69,7 +69,7 @@ TEST(Channel, tellsTheSenderOfRoom) {
 
 // Every wake-up counts: a lost one would hang this test.
 TEST(Channel, losesNothingBetweenThreads) {
-  constexpr int kCount = 200'000;
+  constexpr int kCount = 50'000;
   Channel<int> channel(8);
   std::thread sender([&] {
     for (int i = 0; i < kCount;) {
@@ -95,7 +95,7 @@ TEST(Channel, losesNothingBetweenThreads) {
 
 // The receiver may destroy the channel as soon as it has the last value.
 TEST(Channel, mayBeDestroyedRightAfterTheLastValue) {
-  for (int round = 0; round < 2000; ++round) {
+  for (int round = 0; round < 500; ++round) {
     auto channel = std::make_unique<Channel<int>>(1);
     std::thread sender([&c = *channel] { EXPECT_TRUE(c.try_send(1)); });
     run_here([](std::unique_ptr<Channel<int>> c) -> Task<void> {

@@ -93,7 +93,7 @@ TEST(Subprocess, hasOrdinarySignals) {
 
 TEST(Subprocess, canBeSignalledAndWaitedForWithALimit) {
   run_here([]() -> Task<void> {
-    auto child = Subprocess::spawn(co_await current_executor(), shell("sleep 1000 & wait"));
+    auto child = Subprocess::spawn(co_await current_executor(), shell("exec sleep 1000"));
     EXPECT_TRUE(child.has_value());
     EXPECT_FALSE((co_await with_deadline(child->wait(), base::Deadline::after(1ms))).has_value());
     child->signal(SIGTERM);

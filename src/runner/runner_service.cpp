@@ -83,7 +83,7 @@ std::string lines_of(const std::vector<domain::Event>& events) {
 
 std::string write_info(const engine::ModelInfo& info) {
   json::Writer w;
-  w.begin_object().field("name", info.name).key("capabilities").raw(native::write_capabilities(info.capabilities));
+  w.begin_object().field("name", info.name).field("engine", info.engine).key("capabilities").raw(native::write_capabilities(info.capabilities));
   w.field("chat_template", info.chat_template).key("memory").begin_array();
   for (const auto& m : info.memory) {
     w.begin_object().field("device", m.device).field("weights", m.weights.count).field("kv_cache", m.kv_cache.count);

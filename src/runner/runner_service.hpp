@@ -6,7 +6,6 @@
 #include <string>
 
 #include "base/guarded.hpp"
-#include "base/log.hpp"
 #include "engine/engine.hpp"
 #include "http/service.hpp"
 #include "rt/signal_flag.hpp"
@@ -24,8 +23,6 @@ namespace hearth::runner {
 // Handlers run on the I/O loop; the engine lives on its own thread.
 class RunnerService final : public http::Service {
  public:
-  explicit RunnerService(base::Log& log) : log_(log) {}
-
   // Once, from any thread: the engine is there, or will never be. REQUIRES: the engine outlives the server.
   void set_engine(engine::Engine& engine);
   void set_failure(Error error);
@@ -39,7 +36,6 @@ class RunnerService final : public http::Service {
   [[nodiscard]] rt::Task<void> info(http::ResponseWriter& writer);
   [[nodiscard]] rt::Task<void> stats(http::ResponseWriter& writer);
 
-  base::Log& log_;
   rt::SignalFlag settled_;
   struct Outcome {
     engine::Engine* engine = nullptr;

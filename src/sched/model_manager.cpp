@@ -34,6 +34,7 @@ Lease::~Lease() {
 }
 backend::Backend& Lease::backend() const { return *slot_->backend; }
 const std::string& Lease::device() const { return slot_->info.capabilities.device; }
+const std::string& Lease::engine() const { return slot_->info.engine; }
 std::string Lease::model() const { return slot_->entry.id(); }
 
 ModelManager::ModelManager(rt::Executor executor, ManagerOptions options, const base::Clock& clock, base::Log& log)

@@ -63,6 +63,7 @@ class Lease {
   [[nodiscard]] backend::Backend& backend() const;
   [[nodiscard]] std::string model() const;  // id as listed
   [[nodiscard]] const std::string& device() const;
+  [[nodiscard]] const std::string& engine() const;
   [[nodiscard]] std::chrono::nanoseconds load_time() const { return load_time_; }  // zero if it was loaded already
   void set_load_time(std::chrono::nanoseconds time) { load_time_ = time; }
   // How long the model stays after this request; none = the configured default.

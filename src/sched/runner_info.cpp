@@ -10,6 +10,7 @@ Result<RunnerInfo> read_runner_info(std::string_view text) {
   std::string capabilities;
   HEARTH_TRY(const auto report, json::read_object(text, [&](json::Object& in) {
     in.raw("capabilities", capabilities);
+    in.text("engine", info.engine);
     in.each("memory", [&](const json::Item& item) {
       item.object([&](json::Object& o) {
         for (const auto* key : {"weights", "kv_cache", "compute"}) {

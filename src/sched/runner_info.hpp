@@ -12,6 +12,7 @@ namespace hearth::sched {
 // What a runner says of the model it has loaded (GET /hearth/v1/info).
 struct RunnerInfo {
   domain::Capabilities capabilities;
+  std::string engine;              // "llama"
   std::uint64_t memory_bytes = 0;  // measured: weights + KV cache + compute buffers over all devices
 };
 [[nodiscard]] Result<RunnerInfo> read_runner_info(std::string_view json);

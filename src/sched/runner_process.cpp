@@ -28,7 +28,10 @@ std::vector<std::string> runner_arguments(const ManagerOptions& options, const S
     out.push_back(std::to_string(value));
   };
   add("--ctx", slot.context_tokens);
-  if (options.threads > 0) add("--threads", options.threads);
+  // The steps of a very small model are shorter than waking a second thread; on a busy machine the waiting is ruinous.
+  constexpr std::uint64_t kOneThreadBytes = 8'000'000;
+  const std::int32_t threads = options.threads == 0 && slot.card.size_bytes < kOneThreadBytes ? 1 : options.threads;
+  if (threads > 0) add("--threads", threads);
   if (options.batch_tokens > 0) add("--batch", options.batch_tokens);
   if (options.gpu_layers >= 0) add("--gpu-layers", options.gpu_layers);
   if (options.debug) out.emplace_back("--debug");

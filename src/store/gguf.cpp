@@ -1,8 +1,7 @@
 #include "store/gguf.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <fmt/format.h>
 #include <fstream>
 #include <limits>
 
@@ -16,7 +15,9 @@ constexpr std::uint64_t kHeaderMax = 1 << 30;
 
 std::optional<std::int64_t> as_integer(const GgufScalar& value) {
   if (const auto* n = std::get_if<std::uint64_t>(&value))
-    return *n <= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) ? std::optional(static_cast<std::int64_t>(*n)) : std::nullopt;
+    return *n <= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())
+               ? std::optional(static_cast<std::int64_t>(*n))
+               : std::nullopt;
   if (const auto* n = std::get_if<std::int64_t>(&value)) return *n;
   if (const auto* b = std::get_if<bool>(&value)) return *b ? 1 : 0;
   return std::nullopt;
@@ -65,7 +66,8 @@ std::optional<bool> GgufHeader::boolean(std::string_view key) const {
 
 std::string GgufHeader::arch_key(std::string_view name) const { return fmt::format("{}.{}", architecture(), name); }
 
-// The header's length is not known before it is read: the beginning of the file is read in growing pieces until it is whole.
+// The header's length is not known before it is read: the beginning of the file is read in growing pieces until it is
+// whole.
 Result<GgufHeader> read_gguf(const std::filesystem::path& path) {
   std::error_code error;
   const std::uint64_t file_size = std::filesystem::file_size(path, error);
@@ -83,7 +85,8 @@ Result<GgufHeader> read_gguf(const std::filesystem::path& path) {
     auto parsed = parse_gguf_prefix(bytes, file_size, path.string());
     if (!parsed.needs_more) return std::move(parsed.header);
     if (until == kHeaderMax)
-      return fail(ErrorCode::kModelLoadFailed, fmt::format("{} is no usable GGUF file: its header is over 1 GiB", path.string()));
+      return fail(ErrorCode::kModelLoadFailed,
+                  fmt::format("{} is no usable GGUF file: its header is over 1 GiB", path.string()));
   }
 }
 

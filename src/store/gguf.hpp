@@ -44,8 +44,8 @@ struct GgufTensor {
   std::uint32_t type = 0;            // ggml's number
   std::vector<std::uint64_t> shape;  // as stored: the row length first
   std::uint64_t elements = 0;
-  std::uint64_t offset = 0;          // from GgufHeader::data_offset
-  std::uint64_t bytes = 0;           // 0 for a type that is not known
+  std::uint64_t offset = 0;  // from GgufHeader::data_offset
+  std::uint64_t bytes = 0;   // 0 for a type that is not known
 };
 
 // The header of one GGUF file. A plain value.
@@ -76,12 +76,14 @@ struct GgufHeader {
 // The same from memory: `bytes` are the beginning of a file of `file_size` bytes; `name` is for messages.
 [[nodiscard]] Result<GgufHeader> parse_gguf(std::string_view bytes, std::uint64_t file_size, std::string_view name);
 
-// Whether a file can be given to llama.cpp, which aborts its process on some broken files: tensor types are known, tensors lie
-// within the file in order and without overlap, and of a split model ("name-00001-of-00003.gguf") every part is there and fits
-// the others. kModelLoadFailed names file and reason. Costs a read of the headers; call it before every load.
+// Whether a file can be given to llama.cpp, which aborts its process on some broken files: tensor types are known,
+// tensors lie within the file in order and without overlap, and of a split model ("name-00001-of-00003.gguf") every
+// part is there and fits the others. kModelLoadFailed names file and reason. Costs a read of the headers; call it
+// before every load.
 [[nodiscard]] Result<void> check_structure(const std::filesystem::path& path);
 
 // The parts of a split model in order, `path` alone for any other file. kModelLoadFailed: `path` is not the first part.
-[[nodiscard]] Result<std::vector<std::filesystem::path>> gguf_parts(const std::filesystem::path& path, const GgufHeader& header);
+[[nodiscard]] Result<std::vector<std::filesystem::path>> gguf_parts(const std::filesystem::path& path,
+                                                                    const GgufHeader& header);
 
 }  // namespace hearth::store

@@ -1,6 +1,5 @@
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <fmt/format.h>
 #include <optional>
 #include <string>
 
@@ -23,10 +22,11 @@ Result<void> check_tensors(const fs::path& path, const GgufHeader& header) {
   const std::uint64_t room = header.file_size - std::min(header.data_offset, header.file_size);
   for (const GgufTensor& tensor : header.tensors) {
     if (ggml_type(tensor.type) == nullptr)
-      return broken(path, fmt::format("tensor '{}' has type {}, which this version does not know", tensor.name, tensor.type));
+      return broken(path,
+                    fmt::format("tensor '{}' has type {}, which this version does not know", tensor.name, tensor.type));
     if (tensor.offset > room || tensor.bytes > room - tensor.offset)
-      return broken(path, fmt::format("tensor '{}' ends {} bytes after the file; it is cut off, fetch it again", tensor.name,
-                                      tensor.bytes - (room - std::min(room, tensor.offset))));
+      return broken(path, fmt::format("tensor '{}' ends {} bytes after the file; it is cut off, fetch it again",
+                                      tensor.name, tensor.bytes - (room - std::min(room, tensor.offset))));
     in_order.push_back(&tensor);
   }
   std::ranges::sort(in_order, {}, &GgufTensor::offset);
@@ -70,7 +70,8 @@ Result<void> check_parts(const std::vector<fs::path>& parts, const GgufHeader& f
   }
   const auto expected = first.integer("split.tensors.count");
   if (expected && *expected != static_cast<std::int64_t>(tensors))
-    return broken(parts.front(), fmt::format("its {} parts hold {} tensors instead of {}", parts.size(), tensors, *expected));
+    return broken(parts.front(),
+                  fmt::format("its {} parts hold {} tensors instead of {}", parts.size(), tensors, *expected));
   return {};
 }
 
@@ -81,8 +82,11 @@ Result<std::vector<fs::path>> gguf_parts(const fs::path& path, const GgufHeader&
   if (count <= 1) return std::vector{path};
   const auto name = split_name(path);
   if (!name || name->count != count)
-    return broken(path, fmt::format("it is a part of a model in {} files, so its name must end in -00001-of-{:05d}.gguf", count, count));
-  if (name->number != 1) return broken(path, fmt::format("it is not the first part; load {}", part_path(path, *name, 1).string()));
+    return broken(
+        path, fmt::format("it is a part of a model in {} files, so its name must end in -00001-of-{:05d}.gguf", count,
+                          count));
+  if (name->number != 1)
+    return broken(path, fmt::format("it is not the first part; load {}", part_path(path, *name, 1).string()));
   std::vector<fs::path> parts;
   for (std::int64_t i = 1; i <= count; ++i) parts.push_back(part_path(path, *name, i));
   return parts;
@@ -95,7 +99,8 @@ Result<void> check_structure(const fs::path& path) {
   HEARTH_TRY(const auto parts, gguf_parts(path, header));
   for (const fs::path& part : parts) {
     std::error_code error;
-    if (!fs::is_regular_file(part, error)) return broken(path, fmt::format("its part {} is missing", part.filename().string()));
+    if (!fs::is_regular_file(part, error))
+      return broken(path, fmt::format("its part {} is missing", part.filename().string()));
   }
   return check_parts(parts, header);
 }

@@ -24,7 +24,8 @@ TEST(GgufCheck, TakesAWholeFileAndRefusesACutOne) {
     ASSERT_FALSE(cut) << n;
     EXPECT_EQ(cut.error().code, ErrorCode::kModelLoadFailed);
   }
-  EXPECT_NE(problem(folder.path() / "cut.gguf").find("'output_norm.weight' ends 1 bytes after the file"), std::string::npos)
+  EXPECT_NE(problem(folder.path() / "cut.gguf").find("'output_norm.weight' ends 1 bytes after the file"),
+            std::string::npos)
       << problem(folder.path() / "cut.gguf");
 }
 
@@ -34,7 +35,12 @@ TEST(GgufCheck, RefusesUnknownTypesAndOverlaps) {
   unknown.begin(1, 1).text_key("general.architecture", "llama").tensor("t", {8}, 99, 0).pad().data(64);
   EXPECT_NE(problem(folder.write("a.gguf", unknown.bytes())).find("has type 99"), std::string::npos);
   GgufBytes overlap;
-  overlap.begin(2, 1).text_key("general.architecture", "llama").tensor("a", {16}, 0, 0).tensor("b", {8}, 0, 32).pad().data(64);
+  overlap.begin(2, 1)
+      .text_key("general.architecture", "llama")
+      .tensor("a", {16}, 0, 0)
+      .tensor("b", {8}, 0, 32)
+      .pad()
+      .data(64);
   EXPECT_NE(problem(folder.write("b.gguf", overlap.bytes())).find("'a' and 'b' overlap"), std::string::npos);
   GgufBytes far;
   far.begin(1, 1).text_key("general.architecture", "llama").tensor("t", {8}, 0, ~std::uint64_t{31}).pad().data(64);
@@ -66,7 +72,8 @@ TEST(GgufCheck, SplitModelsMustBeComplete) {
   EXPECT_NE(problem(first), "");
   folder.write("m-00003-of-00003.gguf", part(2, 3, 3));
   EXPECT_NE(problem(folder.write("n-00001-of-00001.gguf", part(0, 3, 3))).find("-of-00003"), std::string::npos);
-  EXPECT_NE(problem(folder.write("m-00001-of-00003.gguf", part(0, 3, 7))).find("3 tensors instead of 7"), std::string::npos);
+  EXPECT_NE(problem(folder.write("m-00001-of-00003.gguf", part(0, 3, 7))).find("3 tensors instead of 7"),
+            std::string::npos);
 }
 
 }  // namespace

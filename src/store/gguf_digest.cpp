@@ -1,10 +1,9 @@
 #include "store/gguf_digest.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <fmt/format.h>
 #include <fstream>
 #include <new>
 #include <vector>

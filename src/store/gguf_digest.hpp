@@ -1,9 +1,8 @@
 #pragma once
 
-#include <openssl/evp.h>
-
 #include <filesystem>
 #include <memory>
+#include <openssl/evp.h>
 #include <string>
 
 #include "base/result.hpp"
@@ -11,7 +10,8 @@
 
 namespace hearth::store {
 
-// Names a model's content without reading all of it: see read_model_card for what is hashed. For one model; not thread-safe.
+// Names a model's content without reading all of it: see read_model_card for what is hashed. For one model; not
+// thread-safe.
 class GgufDigest {
  public:
   GgufDigest();

@@ -1,14 +1,14 @@
-#include <fmt/format.h>
+#include "store/gguf_parse.hpp"
 
 #include <algorithm>
 #include <bit>
+#include <fmt/format.h>
 #include <limits>
 #include <unordered_set>
 #include <utility>
 
 #include "base/strings.hpp"
 #include "store/gguf.hpp"
-#include "store/gguf_parse.hpp"
 #include "store/gguf_reader.hpp"
 #include "store/gguf_types.hpp"
 
@@ -17,14 +17,14 @@ namespace {
 
 constexpr std::uint64_t kKeysMax = 1 << 16;
 constexpr std::uint64_t kTensorsMax = 1 << 17;
-constexpr std::uint64_t kKeyBytesMax = 65535;             // the specification's limit
+constexpr std::uint64_t kKeyBytesMax = 65535;  // the specification's limit
 constexpr std::uint64_t kTextBytesMax = 64 << 20;
-constexpr std::uint64_t kTensorNameMax = 63;              // llama.cpp's names are 64 bytes with the final zero
+constexpr std::uint64_t kTensorNameMax = 63;  // llama.cpp's names are 64 bytes with the final zero
 constexpr std::uint32_t kDimensionsMax = 4;
 constexpr std::uint64_t kAlignmentMax = 1 << 20;
-constexpr std::uint64_t kNumbersKept = 4096;              // of an array
+constexpr std::uint64_t kNumbersKept = 4096;  // of an array
 constexpr std::uint64_t kTextsKept = 64;
-constexpr std::uint64_t kSmallestKey = 8 + 1 + 4 + 1;     // bytes of the shortest possible entry
+constexpr std::uint64_t kSmallestKey = 8 + 1 + 4 + 1;  // bytes of the shortest possible entry
 constexpr std::uint64_t kSmallestTensor = 8 + 1 + 4 + 8 + 4 + 8;
 
 std::uint64_t size_of(GgufType type) {
@@ -94,7 +94,8 @@ void Parser::read_counts() {
   }
   tensors_ = in_.number<std::uint64_t>();
   keys_ = in_.number<std::uint64_t>();
-  if (tensors_ > kTensorsMax || tensors_ > in_.left() / kSmallestTensor) in_.fail(fmt::format("it claims {} tensors", tensors_));
+  if (tensors_ > kTensorsMax || tensors_ > in_.left() / kSmallestTensor)
+    in_.fail(fmt::format("it claims {} tensors", tensors_));
   if (keys_ > kKeysMax || keys_ > in_.left() / kSmallestKey) in_.fail(fmt::format("it claims {} keys", keys_));
 }
 
@@ -171,7 +172,8 @@ void Parser::read_metadata() {
 void Parser::read_alignment() {
   if (header_.find("general.alignment") == nullptr) return;
   const auto alignment = header_.integer("general.alignment").value_or(0);
-  if (alignment <= 0 || alignment > static_cast<std::int64_t>(kAlignmentMax) || !std::has_single_bit(static_cast<std::uint64_t>(alignment)))
+  if (alignment <= 0 || alignment > static_cast<std::int64_t>(kAlignmentMax) ||
+      !std::has_single_bit(static_cast<std::uint64_t>(alignment)))
     in_.fail(fmt::format("an alignment of {}", alignment));
   else
     header_.alignment = static_cast<std::uint32_t>(alignment);
@@ -181,7 +183,8 @@ void Parser::measure(GgufTensor& tensor) {
   tensor.elements = 1;
   for (const std::uint64_t length : tensor.shape) {
     // As signed 64-bit numbers, which is what every reader of such files computes with.
-    if (length == 0 || length > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) / tensor.elements) {
+    if (length == 0 ||
+        length > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) / tensor.elements) {
       in_.fail(fmt::format("tensor '{}' has an impossible shape", tensor.name));
       return;
     }
@@ -190,12 +193,15 @@ void Parser::measure(GgufTensor& tensor) {
   const GgmlType* const type = ggml_type(tensor.type);
   if (type == nullptr) return;  // check_structure tells; a listing need not know
   if (tensor.shape.front() % type->block_elements != 0) {
-    in_.fail(fmt::format("rows of tensor '{}' ({}) are no whole blocks of {}", tensor.name, tensor.shape.front(), type->name));
+    in_.fail(fmt::format("rows of tensor '{}' ({}) are no whole blocks of {}", tensor.name, tensor.shape.front(),
+                         type->name));
     return;
   }
   const std::uint64_t blocks = tensor.elements / type->block_elements;
-  if (blocks > std::numeric_limits<std::uint64_t>::max() / type->block_bytes) in_.fail(fmt::format("tensor '{}' is too large", tensor.name));
-  else tensor.bytes = blocks * type->block_bytes;
+  if (blocks > std::numeric_limits<std::uint64_t>::max() / type->block_bytes)
+    in_.fail(fmt::format("tensor '{}' is too large", tensor.name));
+  else
+    tensor.bytes = blocks * type->block_bytes;
 }
 
 GgufTensor Parser::read_tensor() {
@@ -207,7 +213,8 @@ GgufTensor Parser::read_tensor() {
   for (std::uint32_t d = 0; d < dimensions && !in_.failed(); ++d) tensor.shape.push_back(in_.number<std::uint64_t>());
   tensor.type = in_.number<std::uint32_t>();
   tensor.offset = in_.number<std::uint64_t>();
-  if (!in_.failed() && (tensor.name.empty() || !base::is_valid_utf8(tensor.name))) in_.fail("a tensor without a readable name");
+  if (!in_.failed() && (tensor.name.empty() || !base::is_valid_utf8(tensor.name)))
+    in_.fail("a tensor without a readable name");
   if (!in_.failed()) measure(tensor);
   return tensor;
 }
@@ -216,8 +223,10 @@ void Parser::read_tensors() {
   std::unordered_set<std::string> seen;
   for (std::uint64_t i = 0; i < tensors_ && !in_.failed(); ++i) {
     GgufTensor tensor = read_tensor();
-    if (!in_.failed() && !seen.insert(tensor.name).second) in_.fail(fmt::format("tensor '{}' comes twice", tensor.name));
-    if (!in_.failed() && tensor.offset % header_.alignment != 0) in_.fail(fmt::format("tensor '{}' is not aligned", tensor.name));
+    if (!in_.failed() && !seen.insert(tensor.name).second)
+      in_.fail(fmt::format("tensor '{}' comes twice", tensor.name));
+    if (!in_.failed() && tensor.offset % header_.alignment != 0)
+      in_.fail(fmt::format("tensor '{}' is not aligned", tensor.name));
     header_.tensors.push_back(std::move(tensor));
   }
 }
@@ -225,7 +234,8 @@ void Parser::read_tensors() {
 void Parser::place_data() {
   const std::uint64_t mask = header_.alignment - 1;
   header_.data_offset = (in_.offset() + mask) & ~mask;
-  if (!header_.tensors.empty() && header_.data_offset > header_.file_size) in_.fail("the file ends before its tensor data");
+  if (!header_.tensors.empty() && header_.data_offset > header_.file_size)
+    in_.fail("the file ends before its tensor data");
 }
 
 }  // namespace
@@ -238,14 +248,16 @@ GgufParse parse_gguf_prefix(std::string_view bytes, std::uint64_t file_size, std
   if (in.failed())
     return {.needs_more = false,
             .header = fail(ErrorCode::kModelLoadFailed,
-                           fmt::format("{} is no usable GGUF file: {} (at byte {}); fetch it again", name, in.problem(), in.offset()))};
+                           fmt::format("{} is no usable GGUF file: {} (at byte {}); fetch it again", name, in.problem(),
+                                       in.offset()))};
   return {.needs_more = false, .header = std::move(parser).take()};
 }
 
 Result<GgufHeader> parse_gguf(std::string_view bytes, std::uint64_t file_size, std::string_view name) {
   auto parsed = parse_gguf_prefix(bytes, file_size, name);
   if (parsed.needs_more)
-    return fail(ErrorCode::kModelLoadFailed, fmt::format("{} is no usable GGUF file: its header is longer than {} bytes", name, bytes.size()));
+    return fail(ErrorCode::kModelLoadFailed,
+                fmt::format("{} is no usable GGUF file: its header is longer than {} bytes", name, bytes.size()));
   return std::move(parsed.header);
 }
 

@@ -1,7 +1,6 @@
 #include "store/gguf_reader.hpp"
 
 #include <fmt/format.h>
-
 #include <utility>
 
 namespace hearth::store {

@@ -1,8 +1,7 @@
 #include "store/gguf.hpp"
 
-#include <gtest/gtest.h>
-
 #include <functional>
+#include <gtest/gtest.h>
 
 #include "store/gguf_test_file.hpp"
 #include "store/gguf_types.hpp"
@@ -63,9 +62,8 @@ struct Hostile {
 };
 
 TEST(Gguf, HostileHeadersAreRefused) {
-  const auto f32 = [](GgufBytes& b, const std::vector<std::uint64_t>& shape, std::uint64_t offset = 0, std::uint32_t type = 0) {
-    b.begin(1, 0).tensor("t", shape, type, offset).pad().data(64);
-  };
+  const auto f32 = [](GgufBytes& b, const std::vector<std::uint64_t>& shape, std::uint64_t offset = 0,
+                      std::uint32_t type = 0) { b.begin(1, 0).tensor("t", shape, type, offset).pad().data(64); };
   const std::vector<Hostile> table = {
       {"empty", [](GgufBytes&) {}, "ends here"},
       {"other file", [](GgufBytes& b) { b.raw("<!DOCTYPE html><html></html>"); }, "does not begin with 'GGUF'"},
@@ -76,24 +74,33 @@ TEST(Gguf, HostileHeadersAreRefused) {
       {"key count", [](GgufBytes& b) { b.begin(0, kHuge).data(100); }, "claims 18446744073709551615 keys"},
       {"key count over the file", [](GgufBytes& b) { b.begin(0, 1000).data(100); }, "claims 1000 keys"},
       {"key length", [](GgufBytes& b) { b.begin(0, 1).number(kHuge).data(100); }, "more than 65535"},
-      {"text length", [](GgufBytes& b) { b.begin(0, 1).key("a", GgufType::kString).number(kHuge).data(100); }, "more than"},
-      {"text over the end", [](GgufBytes& b) { b.begin(0, 1).key("a", GgufType::kString).number(std::uint64_t{101}).data(100); }, "ends here"},
+      {"text length", [](GgufBytes& b) { b.begin(0, 1).key("a", GgufType::kString).number(kHuge).data(100); },
+       "more than"},
+      {"text over the end",
+       [](GgufBytes& b) { b.begin(0, 1).key("a", GgufType::kString).number(std::uint64_t{101}).data(100); },
+       "ends here"},
       {"value type", [](GgufBytes& b) { b.begin(0, 1).text("a").number(std::uint32_t{13}).data(100); }, "type 13"},
       {"empty key", [](GgufBytes& b) { b.begin(0, 1).u32_key("", 1).data(100); }, "key that is empty"},
       {"key not text", [](GgufBytes& b) { b.begin(0, 1).u32_key("\xFF", 1).data(100); }, "key that is empty"},
       {"key twice", [](GgufBytes& b) { b.begin(0, 2).u32_key("a", 1).u32_key("a", 2).data(100); }, "comes twice"},
       {"array count",
-       [](GgufBytes& b) { b.begin(0, 1).key("a", GgufType::kArray).number(std::uint32_t{10}).number(kHuge / 8 + 2).data(100); },
+       [](GgufBytes& b) {
+         b.begin(0, 1).key("a", GgufType::kArray).number(std::uint32_t{10}).number(kHuge / 8 + 2).data(100);
+       },
        "more than the file holds"},
       {"array of texts",
        [](GgufBytes& b) { b.begin(0, 1).key("a", GgufType::kArray).number(std::uint32_t{8}).number(kHuge).data(100); },
        "more than the file holds"},
       {"array of arrays",
-       [](GgufBytes& b) { b.begin(0, 1).key("a", GgufType::kArray).number(std::uint32_t{9}).number(std::uint64_t{1}).data(100); },
+       [](GgufBytes& b) {
+         b.begin(0, 1).key("a", GgufType::kArray).number(std::uint32_t{9}).number(std::uint64_t{1}).data(100);
+       },
        "array of arrays"},
       {"alignment 0", [](GgufBytes& b) { b.begin(0, 1).u32_key("general.alignment", 0).data(100); }, "alignment of 0"},
-      {"alignment 33", [](GgufBytes& b) { b.begin(0, 1).u32_key("general.alignment", 33).data(100); }, "alignment of 33"},
-      {"alignment as text", [](GgufBytes& b) { b.begin(0, 1).text_key("general.alignment", "32").data(100); }, "alignment of 0"},
+      {"alignment 33", [](GgufBytes& b) { b.begin(0, 1).u32_key("general.alignment", 33).data(100); },
+       "alignment of 33"},
+      {"alignment as text", [](GgufBytes& b) { b.begin(0, 1).text_key("general.alignment", "32").data(100); },
+       "alignment of 0"},
       {"no dimensions", [&](GgufBytes& b) { f32(b, {}); }, "0 dimensions"},
       {"five dimensions", [&](GgufBytes& b) { f32(b, {1, 1, 1, 1, 1}); }, "5 dimensions"},
       {"dimension 0", [&](GgufBytes& b) { f32(b, {4, 0}); }, "impossible shape"},
@@ -104,7 +111,8 @@ TEST(Gguf, HostileHeadersAreRefused) {
       {"not aligned", [&](GgufBytes& b) { f32(b, {8}, 4); }, "not aligned"},
       {"name length", [](GgufBytes& b) { b.begin(1, 0).text(std::string(64, 'x')).data(100); }, "more than 63"},
       {"tensor twice",
-       [](GgufBytes& b) { b.begin(2, 0).tensor("t", {8}, 0, 0).tensor("t", {8}, 0, 32).pad().data(64); }, "comes twice"},
+       [](GgufBytes& b) { b.begin(2, 0).tensor("t", {8}, 0, 0).tensor("t", {8}, 0, 32).pad().data(64); },
+       "comes twice"},
       {"no data", [](GgufBytes& b) { b.begin(1, 0).tensor("t", {8}, 0, 0).data(1); }, "before its tensor data"},
   };
   for (const Hostile& hostile : table) {
@@ -112,7 +120,8 @@ TEST(Gguf, HostileHeadersAreRefused) {
     hostile.make(b);
     const auto header = parse(b.bytes());
     ASSERT_FALSE(header) << hostile.what;
-    EXPECT_NE(header.error().message.find(hostile.says), std::string::npos) << hostile.what << ": " << header.error().message;
+    EXPECT_NE(header.error().message.find(hostile.says), std::string::npos)
+        << hostile.what << ": " << header.error().message;
     EXPECT_NE(header.error().message.find("x.gguf"), std::string::npos);
     EXPECT_NE(header.error().message.find("at byte"), std::string::npos) << header.error().message;
   }

@@ -28,10 +28,15 @@ class GgufBytes {
     return raw("GGUF").number(version).number(tensors).number(keys);
   }
   GgufBytes& key(std::string_view name, GgufType type) { return text(name).number(static_cast<std::uint32_t>(type)); }
-  GgufBytes& text_key(std::string_view name, std::string_view value) { return key(name, GgufType::kString).text(value); }
+  GgufBytes& text_key(std::string_view name, std::string_view value) {
+    return key(name, GgufType::kString).text(value);
+  }
   GgufBytes& u32_key(std::string_view name, std::uint32_t value) { return key(name, GgufType::kUint32).number(value); }
-  GgufBytes& bool_key(std::string_view name, bool value) { return key(name, GgufType::kBool).number<std::uint8_t>(value); }
-  GgufBytes& tensor(std::string_view name, const std::vector<std::uint64_t>& shape, std::uint32_t type, std::uint64_t offset) {
+  GgufBytes& bool_key(std::string_view name, bool value) {
+    return key(name, GgufType::kBool).number<std::uint8_t>(value);
+  }
+  GgufBytes& tensor(std::string_view name, const std::vector<std::uint64_t>& shape, std::uint32_t type,
+                    std::uint64_t offset) {
     text(name).number(static_cast<std::uint32_t>(shape.size()));
     for (const auto length : shape) number(length);
     return number(type).number(offset);

@@ -10,9 +10,21 @@
 namespace hearth::store {
 namespace {
 
-// The constants are of llama.cpp b11549; scripts in the table's form: model, context x parallel -> estimate / measured.
-// MEASURED-TABLE
-constexpr std::uint64_t kRuntimeBytes = 8'500'000;  // tables and heap of llama.cpp
+// Constants and terms are of llama.cpp b11549 on a CPU with AVX2. Estimate against the resident memory of a process
+// that loaded the model and filled its whole cache, in MB (random weights; llama architecture unless it says bert;
+// batch of 512):
+//   model         file   context x parallel   estimate   measured
+//   260K f32       1.2       512 x 4             13.4       12.8
+//   260K f32       1.2      2048 x 4             23.6       23.9
+//   15M q8_0      16.9       512 x 4             53.1       52.5
+//   15M q8_0      16.9      2048 x 4            101.8      102.0
+//   15M q4_0      13.9      2048 x 4            102.2      102.0
+//   135M q8_0    144.2       512 x 4            223.9      224.2
+//   135M q4_0     91.1       512 x 4            230.5      229.1
+//   0.5B q8_0    528.6       256 x 2            604.0      606.6
+//   0.5B q4_0    349.7       256 x 2            626.4      620.7
+//   23M bert f16  45.9       512 (embed)        127.1      126.8
+constexpr std::uint64_t kRuntimeBytes = 7'000'000;  // code, tables and heap of llama.cpp
 constexpr std::uint64_t kTokenBytes = 156;          // of the vocabulary in memory, per token
 constexpr std::uint64_t kMergeBytes = 120;          // per merge of a byte-pair vocabulary
 constexpr std::uint64_t kOutputRows = 32;           // rows of logits that the engine reserves at least
@@ -37,7 +49,8 @@ std::uint64_t count(std::optional<std::int64_t> value, std::int64_t fallback = 0
   return std::min(static_cast<std::uint64_t>(std::max<std::int64_t>(value.value_or(fallback), 0)), kMost);
 }
 
-// Whether llama.cpp copies weights of this type into an order that suits the CPU (the file's pages stay mapped as well).
+// Whether llama.cpp copies weights of this type into an order that suits the CPU (the file's pages stay mapped as
+// well).
 bool is_rearranged(const GgmlType& type) {
   const auto is_one_of = [&](const auto& names) { return std::ranges::find(names, type.name) != names.end(); };
 #if defined(__x86_64__)
@@ -59,7 +72,8 @@ std::uint64_t weights(const GgufHeader& header, std::uint64_t parts_bytes) {
     sum = std::min(sum + std::min(tensor.bytes, kMost), kMost);
     const GgmlType* const type = ggml_type(tensor.type);
     const bool matrix = tensor.shape.size() >= 2 && tensor.shape[1] % kRowsTogether == 0;
-    if (type != nullptr && matrix && is_rearranged(*type) && !tensor.name.starts_with("token_embd")) sum = std::min(sum + tensor.bytes, kMost);
+    if (type != nullptr && matrix && is_rearranged(*type) && !tensor.name.starts_with("token_embd"))
+      sum = std::min(sum + tensor.bytes, kMost);
   }
   return sum;
 }
@@ -90,8 +104,10 @@ struct Model {
     kv_heads = header.integers(header.arch_key("attention.head_count_kv"));
     if (kv_heads.empty()) kv_heads = {static_cast<std::int64_t>(heads)};
     generates = tasks_of(header).has(domain::Task::kComplete);
-    gated = std::ranges::any_of(header.tensors, [](const auto& t) { return t.name.find("ffn_gate") != std::string::npos; }) ||
-            !std::ranges::any_of(header.tensors, [](const auto& t) { return t.name.find("ffn_up") != std::string::npos; });
+    gated =
+        std::ranges::any_of(header.tensors,
+                            [](const auto& t) { return t.name.find("ffn_gate") != std::string::npos; }) ||
+        !std::ranges::any_of(header.tensors, [](const auto& t) { return t.name.find("ffn_up") != std::string::npos; });
   }
 };
 
@@ -99,7 +115,7 @@ std::uint64_t kv_cache(const GgufHeader& header, const Model& model, std::uint64
   std::uint64_t heads = 0;
   std::uint64_t recurrent_layers = 0;
   for (std::uint64_t layer = 0; layer < std::min<std::uint64_t>(model.layers, 4096); ++layer) {
-    const std::int64_t of_layer = model.kv_heads.size() == 1 ? model.kv_heads[0]
+    const std::int64_t of_layer = model.kv_heads.size() == 1      ? model.kv_heads[0]
                                   : layer < model.kv_heads.size() ? model.kv_heads[layer]
                                                                   : 0;
     heads += count(of_layer);
@@ -115,9 +131,12 @@ std::uint64_t kv_cache(const GgufHeader& header, const Model& model, std::uint64
   return std::min(attention + times(state, recurrent_layers, sequences, kFloat), kMost);
 }
 
-// One layer's activations of a batch, or the rows of logits after the last layer, and the attention mask; the rows that are kept.
-std::uint64_t compute(const Model& model, std::uint64_t cells, std::uint64_t batch, std::uint64_t rows, std::uint64_t kept_rows) {
-  const std::uint64_t wide = std::max(times(model.gated ? 3 : 1, model.feed_forward), times(3, model.heads, model.key_length));
+// One layer's activations of a batch, or the rows of logits after the last layer, and the attention mask; the rows that
+// are kept.
+std::uint64_t compute(const Model& model, std::uint64_t cells, std::uint64_t batch, std::uint64_t rows,
+                      std::uint64_t kept_rows) {
+  const std::uint64_t wide =
+      std::max(times(model.gated ? 3 : 1, model.feed_forward), times(3, model.heads, model.key_length));
   const std::uint64_t layer = times(batch, wide + times(5, model.embedding), kFloat);
   const std::uint64_t logits = times(rows, model.vocabulary, kFloat) + times(batch, 5, model.embedding, kFloat);
   const std::uint64_t mask = times(cells, batch, kHalf);
@@ -128,7 +147,8 @@ std::uint64_t compute(const Model& model, std::uint64_t cells, std::uint64_t bat
 
 MemoryEstimate estimate_memory(const GgufHeader& header, const LoadShape& shape, base::Bytes parts_bytes) {
   const Model model(header);
-  const std::int64_t trained = std::max<std::int64_t>(1, header.integer(header.arch_key("context_length")).value_or(kDefaultContext));
+  const std::int64_t trained =
+      std::max<std::int64_t>(1, header.integer(header.arch_key("context_length")).value_or(kDefaultContext));
   const std::int64_t wanted = shape.context_tokens > 0 ? shape.context_tokens : std::min(trained, kDefaultContext);
   const std::uint64_t context = count(std::min(wanted, trained));
   const std::uint64_t parallel = static_cast<std::uint64_t>(std::clamp(shape.parallel, 1, 128));
@@ -146,7 +166,8 @@ MemoryEstimate estimate_memory(const GgufHeader& header, const LoadShape& shape,
   }
   const std::uint64_t rows = std::max(sequences, kOutputRows);
   const std::uint64_t batch = std::max({count(shape.batch_tokens), rows});
-  const std::uint64_t cells = std::max((times(context, parallel) + kContextStep - 1) / kContextStep * kContextStep, batch);
+  const std::uint64_t cells =
+      std::max((times(context, parallel) + kContextStep - 1) / kContextStep * kContextStep, batch);
   estimate.kv_cache = {kv_cache(header, model, cells, sequences)};
   estimate.compute = {compute(model, cells, batch, rows, sequences)};
   return estimate;

@@ -61,7 +61,8 @@ std::uint64_t left_in(const std::string& folder) {
 base::Bytes available_memory() {
   std::uint64_t available = meminfo_available();
   // Every level above may have a limit of its own.
-  for (std::string folder = group_folder(); folder.size() > std::string("/sys/fs").size(); folder.resize(folder.rfind('/')))
+  for (std::string folder = group_folder(); folder.size() > std::string("/sys/fs").size();
+       folder.resize(folder.rfind('/')))
     available = std::min(available, left_in(folder));
   return {available};
 }

@@ -21,13 +21,15 @@ namespace fs = std::filesystem;
 // Source: llama.cpp's enumeration of pooling types.
 constexpr std::int64_t kPoolingRank = 4;
 
-// Encoders and other architectures that keep no KV cache, whether or not their files say that attention looks both ways.
+// Encoders and other architectures that keep no KV cache, whether or not their files say that attention looks both
+// ways.
 constexpr std::array<std::string_view, 11> kEncoders = {
-    "bert",     "modern-bert",     "nomic-bert",       "nomic-bert-moe", "neo-bert", "jina-bert-v2", "jina-bert-v3",
-    "eurobert", "gemma-embedding", "gemma-embedding2", "t5encoder"};
+    "bert",         "modern-bert", "nomic-bert",      "nomic-bert-moe",   "neo-bert", "jina-bert-v2",
+    "jina-bert-v3", "eurobert",    "gemma-embedding", "gemma-embedding2", "t5encoder"};
 // Not language models by themselves, or not servable yet.
-constexpr std::array<std::string_view, 12> kNoTask = {"clip",  "t5",        "dream", "llada", "llada-moe", "rnd1",
-                                                      "eagle3", "dflash", "gemma4-assistant", "wavtokenizer-dec", "clef", ""};
+constexpr std::array<std::string_view, 12> kNoTask = {
+    "clip", "t5", "dream", "llada", "llada-moe", "rnd1", "eagle3", "dflash", "gemma4-assistant", "wavtokenizer-dec",
+    "clef", ""};
 
 bool is_one_of(const auto& names, std::string_view name) { return std::ranges::find(names, name) != names.end(); }
 
@@ -90,7 +92,8 @@ std::string quantization_of(const GgufHeader& header) {
 domain::TaskSet tasks_of(const GgufHeader& header) {
   using domain::Task;
   const auto kind = header.text("general.type");
-  if (is_one_of(kNoTask, header.architecture()) || kind == "mmproj" || kind == "adapter" || kind == "imatrix") return {};
+  if (is_one_of(kNoTask, header.architecture()) || kind == "mmproj" || kind == "adapter" || kind == "imatrix")
+    return {};
   if (header.find("tokenizer.ggml.model") == nullptr || header.text("tokenizer.ggml.model") == "none") return {};
   const auto pooling = header.integer(header.arch_key("pooling_type")).value_or(0);
   if (pooling == kPoolingRank) return {};  // rerankers are not served yet

@@ -18,7 +18,10 @@ GgufBytes model(std::string_view architecture, std::uint32_t file_type = 7) {
   const std::string arch(architecture);
   b.u32_key(arch + ".context_length", 4096).u32_key(arch + ".embedding_length", 32);
   b.text_key("tokenizer.ggml.model", "gpt2").text_key("tokenizer.chat_template", "{{ messages }}");
-  b.key("short", GgufType::kArray).number(std::uint32_t{4}).number(std::uint64_t{2}).number(std::uint64_t{0x0000000200000001});
+  b.key("short", GgufType::kArray)
+      .number(std::uint32_t{4})
+      .number(std::uint64_t{2})
+      .number(std::uint64_t{0x0000000200000001});
   b.key("long", GgufType::kArray).number(std::uint32_t{0}).number(std::uint64_t{6}).data(6);
   b.tensor("token_embd.weight", {32, 4}, 8, 0).tensor("output_norm.weight", {32}, 0, 160).pad();
   return b.data(160).data(128);

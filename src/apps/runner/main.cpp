@@ -78,7 +78,7 @@ rt::Task<void> parent_gone() {
 
 rt::Task<void> run(const Arguments& arguments, rt::IoThreads& threads, base::Log& log, int& exit_code) {
   const base::SystemClock clock;
-  runner::RunnerService service(log);
+  runner::RunnerService service;
   Worker worker(arguments, service, clock, log);
   http::Limits limits;
   limits.idle_timeout = std::chrono::hours(24);  // the gateway keeps its connections

@@ -11,52 +11,16 @@
 #include "json/writer.hpp"
 
 namespace hearth::dialect::common {
-namespace {
-
-namespace bj = boost::json;
-
-void write_value(json::Writer& w, const json::Value& value) {
-  switch (value.kind()) {
-    case bj::kind::null: w.null(); break;
-    case bj::kind::bool_: w.value(value.get_bool()); break;
-    case bj::kind::int64: w.value(value.get_int64()); break;
-    case bj::kind::uint64: w.value(value.get_uint64()); break;
-    case bj::kind::double_: w.value(value.get_double()); break;
-    case bj::kind::string: w.value(std::string_view(value.get_string())); break;
-    case bj::kind::array:
-      w.begin_array();
-      for (const auto& element : value.get_array()) write_value(w, element);
-      w.end_array();
-      break;
-    case bj::kind::object:
-      w.begin_object();
-      for (const auto& [key, element] : value.get_object()) {
-        w.key(key);
-        write_value(w, element);
-      }
-      w.end_object();
-      break;
-  }
-}
-
-}  // namespace
-
-std::string compact(const json::Value& value) {
-  json::Writer w;
-  write_value(w, value);
-  return std::move(w).take();
-}
-
 std::optional<std::string> object_text(std::string_view text) {
   const auto value = json::parse(text);
   if (!value || !value->is_object()) return std::nullopt;
-  return compact(*value);
+  return json::to_text(*value);
 }
 
 std::string repaired_arguments(std::string_view text) {
   if (base::trim(text).empty()) return "{}";
   const auto value = json::parse(text);
-  if (value && value->is_object()) return compact(*value);
+  if (value && value->is_object()) return json::to_text(*value);
   if (value && value->is_string()) {
     if (auto inner = object_text(std::string_view(value->get_string()))) return *std::move(inner);
   }
@@ -66,7 +30,7 @@ std::string repaired_arguments(std::string_view text) {
 }
 
 std::string read_arguments(const json::Item& item) {
-  if (item.is_object()) return compact(item.value());
+  if (item.is_object()) return json::to_text(item.value());
   if (item.is_string()) return repaired_arguments(item.text());
   item.fail("must be a string with a JSON object, or an object");
   return "{}";
@@ -122,9 +86,24 @@ std::vector<std::string> read_texts(const json::Item& item) {
 }
 
 domain::Tokens read_tokens(const json::Item& item) {
+  const auto* array = item.value().if_array();
+  if (array == nullptr) {
+    item.each([](const json::Item&) {});  // reports the type
+    return {};
+  }
   domain::Tokens out;
-  item.each(
-      [&](const json::Item& element) { out.push_back(static_cast<domain::Token>(element.integer(0, kInt32Max))); });
+  out.reserve(array->size());
+  for (std::size_t i = 0; i < array->size(); ++i) {
+    const auto* token = (*array)[i].if_int64();
+    if (token != nullptr && *token >= 0 && *token <= kInt32Max) {
+      out.push_back(static_cast<domain::Token>(*token));
+      continue;
+    }
+    // A path is made for a bad element only: there may be millions.
+    const json::Item element((*array)[i], fmt::format("{}[{}]", item.path(), i), item.report());
+    out.push_back(static_cast<domain::Token>(element.integer(0, kInt32Max)));
+    if (item.report().error) return out;
+  }
   return out;
 }
 
@@ -150,7 +129,7 @@ std::vector<Input> read_inputs(const json::Item& item) {
 }
 
 std::string read_object_text(const json::Item& item) {
-  if (item.is_object()) return compact(item.value());
+  if (item.is_object()) return json::to_text(item.value());
   item.object([](json::Object&) {});  // reports the type
   return {};
 }

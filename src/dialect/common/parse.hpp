@@ -19,8 +19,6 @@ inline constexpr std::size_t kStopsMax = 64;  // stop strings of one request
 
 using Input = std::variant<std::string, domain::Tokens>;
 
-// Compact JSON text: order kept, numbers as people write them (0.5, not 5E-1), because models get to read it.
-[[nodiscard]] std::string compact(const json::Value& value);
 // `text` as the compact text of a JSON object; nothing if it is none.
 [[nodiscard]] std::optional<std::string> object_text(std::string_view text);
 // Arguments of a tool call as the text of an object, whatever a model or a loose client made of them: empty = {}, an

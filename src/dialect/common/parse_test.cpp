@@ -20,7 +20,7 @@ std::string read(std::string_view body, const std::function<void(Object&)>& read
 TEST(Compact, KeepsOrderAndWritesNumbersPlainly) {
   const auto value = json::parse(R"( {"b": 0.5, "a": [1, -2, 18446744073709551615, true, null], "é": {"x": "\n"}} )");
   ASSERT_TRUE(value);
-  EXPECT_EQ(compact(*value), R"({"b":0.5,"a":[1,-2,18446744073709551615,true,null],"é":{"x":"\n"}})");
+  EXPECT_EQ(json::to_text(*value), R"({"b":0.5,"a":[1,-2,18446744073709551615,true,null],"é":{"x":"\n"}})");
 }
 
 TEST(Arguments, AreRepaired) {

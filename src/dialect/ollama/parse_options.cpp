@@ -89,7 +89,7 @@ void read_format(Object& in, domain::ResponseFormat& out) {
   const auto item = in.get("format");
   if (!item) return;
   if (item->is_object()) {
-    out = {.kind = Kind::kJsonSchema, .text = common::compact(item->value())};
+    out = {.kind = Kind::kJsonSchema, .text = json::to_text(item->value())};
   } else if (item->is_string()) {
     const std::string word = item->text();
     if (word == "json")

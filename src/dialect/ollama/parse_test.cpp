@@ -22,11 +22,13 @@ const std::string kChat =
   "logprobs":true,"top_logprobs":2,"format":{"type":"object"},
   "tools":[{"type":"function","function":{"name":"lamp","description":"d","parameters":{"b":{},"a":{}}}}],
   "messages":[{"role":"System","content":"Be brief."},{"role":"user","content":"What?","images":["aGk="]},
-    {"role":"assistant","content":"","thinking":"Hm.","tool_calls":[{"id":"c1","function":{"index":0,"name":"lamp","arguments":{"on":true}}}]},
+    {"role":"assistant","content":"","thinking":"Hm.",
+     "tool_calls":[{"id":"c1","function":{"index":0,"name":"lamp","arguments":{"on":true}}}]},
     {"role":"tool","content":"lit","tool_name":"lamp","tool_call_id":"c1"}],)" +
     std::string(kOptions) + "}";
 const std::string kGenerate = R"({"model":"tiny","keep_alive":60,"stream":true,"prompt":"hi","suffix":"","system":"s",
-  "template":"t","raw":false,"format":"json","think":false,"images":["aGk="],"truncate":false,"shift":true,"logprobs":false,
+  "template":"t","raw":false,"format":"json","think":false,"images":["aGk="],"truncate":false,"shift":true,
+  "logprobs":false,
   "top_logprobs":0,)" + std::string(kOptions) +
                               "}";
 

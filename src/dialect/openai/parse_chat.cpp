@@ -21,7 +21,7 @@ void read_template_arguments(Object& in, std::map<std::string, std::string>& out
   const auto item = in.get("chat_template_kwargs");
   if (!item) return;
   if (!item->is_object()) return item->object([](Object&) {});  // reports the type
-  for (const auto& [key, value] : item->value().get_object()) out[key] = common::compact(value);
+  for (const auto& [key, value] : item->value().get_object()) out[key] = json::to_text(value);
 }
 
 }  // namespace

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include "dialect/common/parse.hpp"
 #include "dialect/openai/openai.hpp"
 #include "dialect/openai/parse.hpp"
@@ -29,6 +31,9 @@ void read_completion(Object& in, domain::CompletionRequest& out) {
   }
   read_short_formats(in, out.response_format);
   read_response_format(in, out.response_format);
+  constexpr std::size_t kChoicesMax = 4096;  // as many as an answer holds
+  if (out.prompts.size() * static_cast<std::size_t>(out.generation.n) > kChoicesMax)
+    in.fail("n", fmt::format("times the number of prompts must be at most {}", kChoicesMax));
   std::int32_t best_of = out.generation.n;
   in.integer("best_of", best_of, 1, kInt32Max);
   if (best_of != out.generation.n) in.ignore("best_of");

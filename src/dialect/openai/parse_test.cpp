@@ -23,13 +23,15 @@ constexpr std::string_view kChat = R"({
     {"role": "assistant", "content": null, "reasoning_content": "Hm.", "refusal": "No.",
      "tool_calls": [{"id": "call_1", "type": "function", "function": {"name": "lamp", "arguments": "{\"on\": true}"}}]},
     {"role": "tool", "tool_call_id": "call_1", "content": "lit"}],
-  "max_tokens": 900, "max_completion_tokens": 7, "temperature": 0.5, "top_p": 0.25, "n": 2, "stop": ["END", "\n"], "seed": 42,
+  "max_tokens": 900, "max_completion_tokens": 7, "temperature": 0.5, "top_p": 0.25, "n": 2,
+  "stop": ["END", "\n"], "seed": 42,
   "frequency_penalty": -0.5, "presence_penalty": 1.5, "logit_bias": {"5": -100, "7": 1.5},
   "logprobs": true, "top_logprobs": 3, "stream": true, "stream_options": {"include_usage": true},
   "tools": [{"type": "function", "function": {"name": "lamp", "description": "d", "strict": true,
              "parameters": {"type": "object", "properties": {"b": {"minimum": 0.5}, "a": {}}}}}],
   "tool_choice": {"type": "function", "function": {"name": "lamp"}}, "parallel_tool_calls": false,
-  "response_format": {"type": "json_schema", "json_schema": {"name": "s", "strict": true, "schema": {"type": "object"}}},
+  "response_format": {"type": "json_schema",
+                      "json_schema": {"name": "s", "strict": true, "schema": {"type": "object"}}},
   "reasoning_effort": "high", "chat_template_kwargs": {"enable_thinking": false},
   "top_k": 40, "min_p": 0.05, "typical_p": 0.9, "repeat_penalty": 1.1, "repeat_last_n": 32, "ignore_eos": true
 })";
@@ -127,7 +129,8 @@ TEST(Chat, EveryWrongTypeHasItsPath) {
           "reasoning":{"effort":"low","max_tokens":5,"exclude":true}})",
       chat_rules(), parser(parse_chat));
   testing::expect_wrong_types_refused(
-      R"({"model":"m","messages":[{"role":"user","content":"x"}],"response_format":{"type":"json_object","schema":{}}})",
+      R"({"model":"m","messages":[{"role":"user","content":"x"}],
+          "response_format":{"type":"json_object","schema":{}}})",
       chat_rules(), parser(parse_apply_template));
 }
 
@@ -159,7 +162,8 @@ TEST(Chat, LooseClientsAreUnderstood) {
   const auto r = request_of<ChatRequest>(parse_chat(
       R"({"model":"m","top_k":-1,"tools":[{"function":{"name":"f"}}],"tool_choice":"required","messages":[
           {"role":"user","content":[{"type":"image_url","image_url":"data:;base64,aGk="}]},
-          {"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":{"a":1}}},{"id":"2","index":0,"function":{"name":"f"}}]},
+          {"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":{"a":1}}},
+                                            {"id":"2","index":0,"function":{"name":"f"}}]},
           {"role":"tool","content":[{"type":"text","text":"4"},{"type":"text","text":"2"}]},
           {"role":"function","name":"f","content":"x"}]})",
       {}));
@@ -231,7 +235,8 @@ TEST(Chat, RefusesWhatMeansNothing) {
 
 constexpr std::string_view kCompletion =
     R"({"model":"m","prompt":["a","b"],"suffix":"z","max_tokens":3,"temperature":0.5,
-  "top_p":0.5,"n":2,"best_of":2,"echo":true,"logprobs":2,"stop":"x","stream":true,"stream_options":{"include_usage":true},
+  "top_p":0.5,"n":2,"best_of":2,"echo":true,"logprobs":2,"stop":"x","stream":true,
+  "stream_options":{"include_usage":true},
   "presence_penalty":0.5,"frequency_penalty":0.5,"logit_bias":{"5":1},"seed":7})";
 
 TEST(Completion, EveryFieldArrives) {

@@ -82,7 +82,8 @@ void add_document(Seen& seen, std::string_view text, std::string_view part) {
 }
 
 constexpr std::string_view kBody =
-    R"({"model":"tiny","stream":true,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"x"}])";
+    R"({"model":"tiny","stream":true,"stream_options":{"include_usage":true},
+        "messages":[{"role":"user","content":"x"}])";
 
 Call call_of(bool logprobs) {
   static const testing::StepClock kClock;

@@ -1,8 +1,7 @@
 #include "engine/core/inbox.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <fmt/format.h>
 #include <utility>
 
 namespace hearth::engine::core {
@@ -13,10 +12,12 @@ Result<void> Inbox::room() const {
   if (closed_) return fail(*closed_);
   if (waiting_ < queue_ + pace_.idle_slots) return {};
   const auto wait = pace_.request * (waiting_ + 1) / std::max(pace_.slots, 1);
-  const auto seconds = std::clamp(std::chrono::ceil<std::chrono::seconds>(wait), std::chrono::seconds(1), std::chrono::seconds(60));
-  return fail(Error{.code = ErrorCode::kOverloaded,
-                    .message = fmt::format("the model is busy and its queue is full: {} requests wait; try again later", waiting_),
-                    .retry_after = seconds});
+  const auto seconds =
+      std::clamp(std::chrono::ceil<std::chrono::seconds>(wait), std::chrono::seconds(1), std::chrono::seconds(60));
+  return fail(Error{
+      .code = ErrorCode::kOverloaded,
+      .message = fmt::format("the model is busy and its queue is full: {} requests wait; try again later", waiting_),
+      .retry_after = seconds});
 }
 
 Result<void> Inbox::check_room() const {

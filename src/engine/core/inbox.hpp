@@ -57,8 +57,8 @@ class Inbox {
   // Requests that no longer wait for a slot.
   void leave_queue(std::int32_t count);
   void set_pace(const Pace& pace);
-  // The tickets whose work the model evaluates until end_batch(): when the last of them is cancelled, it is interrupted.
-  // false: they are all cancelled already, do not begin.
+  // The tickets whose work the model evaluates until end_batch(): when the last of them is cancelled, it is
+  // interrupted. false: they are all cancelled already, do not begin.
   [[nodiscard]] bool begin_batch(std::span<const Ticket> tickets);
   void end_batch();
   // From now on submit() answers with this.
@@ -71,7 +71,7 @@ class Inbox {
 
   TokenModel& model_;
   const std::int32_t queue_;
-  mutable std::mutex mutex_;
+  mutable std::mutex mutex_;  // of all below; held for moments, and while the model is told to stop
   std::condition_variable_any filled_;
   Mail mail_;
   Pace pace_;

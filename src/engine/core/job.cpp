@@ -41,7 +41,8 @@ void normalise(std::vector<float>& values) {
 }
 
 domain::TokenLogprob logprob_of(const Vocab& vocab, const Draw& draw) {
-  domain::TokenLogprob out{.text = vocab.piece(draw.token, true), .id = draw.token, .logprob = static_cast<double>(draw.logprob), .top = {}};
+  domain::TokenLogprob out{
+      .text = vocab.piece(draw.token, true), .id = draw.token, .logprob = static_cast<double>(draw.logprob), .top = {}};
   out.top.reserve(draw.top.size());
   for (const auto& c : draw.top) {
     out.top.push_back({.text = vocab.piece(c.id, true), .id = c.id, .logprob = static_cast<double>(c.p)});
@@ -76,7 +77,8 @@ void open(Choice& choice) {
   Job& job = *choice.job;
   job.pending.emplace_back(domain::BlockOpened{.choice = choice.index, .index = 0, .tool_id = {}, .tool_name = {}});
   const auto& echo = job.generation.prompts[choice.prompt].echo;
-  if (!echo.empty()) job.pending.emplace_back(domain::Delta{.choice = choice.index, .index = 0, .text = echo, .logprobs = {}});
+  if (!echo.empty())
+    job.pending.emplace_back(domain::Delta{.choice = choice.index, .index = 0, .text = echo, .logprobs = {}});
 }
 
 std::string add_token(Choice& choice, const Vocab& vocab, const Draw& draw) {
@@ -95,10 +97,12 @@ std::string add_token(Choice& choice, const Vocab& vocab, const Draw& draw) {
 void close(Choice& choice, domain::FinishReason reason, std::string stop) {
   Job& job = *choice.job;
   if (auto rest = choice.text->finish(); !rest.empty()) {
-    job.pending.emplace_back(domain::Delta{.choice = choice.index, .index = 0, .text = std::move(rest), .logprobs = {}});
+    job.pending.emplace_back(
+        domain::Delta{.choice = choice.index, .index = 0, .text = std::move(rest), .logprobs = {}});
   }
   job.pending.emplace_back(domain::BlockClosed{.choice = choice.index, .index = 0, .signature = {}});
-  job.pending.emplace_back(domain::ChoiceFinished{.choice = choice.index, .reason = reason, .stop_sequence = std::move(stop)});
+  job.pending.emplace_back(
+      domain::ChoiceFinished{.choice = choice.index, .reason = reason, .stop_sequence = std::move(stop)});
   choice.stage = Choice::Stage::kDone;
   choice.sampler.reset();
   --job.choices_open;
@@ -124,8 +128,10 @@ void fail_job(Job& job, Error error) {
 
 void embed(Job& job, std::span<const float> values) {
   const auto& work = *job.embedding;
-  const std::size_t size = work.dimensions ? std::min(values.size(), static_cast<std::size_t>(*work.dimensions)) : values.size();
-  domain::Embedded event{.index = static_cast<std::int32_t>(job.embedded++), .values = {values.begin(), values.begin() + static_cast<std::ptrdiff_t>(size)}};
+  const std::size_t size =
+      work.dimensions ? std::min(values.size(), static_cast<std::size_t>(*work.dimensions)) : values.size();
+  domain::Embedded event{.index = static_cast<std::int32_t>(job.embedded++),
+                         .values = {values.begin(), values.begin() + static_cast<std::ptrdiff_t>(size)}};
   if (work.normalize) normalise(event.values);
   job.pending.emplace_back(std::move(event));
 }

@@ -21,14 +21,14 @@ struct Choice {
   std::int32_t index = 0;
   std::size_t prompt = 0;  // of the job
   Stage stage = Stage::kWaiting;
-  SequenceId sequence = -1;       // while it runs
-  domain::Tokens tokens;          // the prompt and what was generated; empty before it first runs
+  SequenceId sequence = -1;  // while it runs
+  domain::Tokens tokens;     // the prompt and what was generated; empty before it first runs
   std::int32_t prompt_tokens = 0;
-  std::int32_t evaluated = 0;     // of `tokens`, in the KV cache
+  std::int32_t evaluated = 0;  // of `tokens`, in the KV cache
   std::int32_t generated = 0;
   std::int32_t generated_max = 0;
-  bool prefilled = false;         // its prompt was evaluated once
-  bool attached = false;          // ran once, perhaps without getting far
+  bool prefilled = false;  // its prompt was evaluated once
+  bool attached = false;   // ran once, perhaps without getting far
   bool opened = false;
   std::optional<Sampler> sampler;
   std::optional<TextAssembler> text;
@@ -50,19 +50,19 @@ struct Job {
   PreparedGeneration generation;  // of a chat or completion
   std::vector<Choice> choices;    // never resized: others point into it
   std::size_t choices_waiting = 0;
-  std::size_t choices_open = 0;   // not done
+  std::size_t choices_open = 0;  // not done
 
   std::optional<PreparedEmbedding> embedding;
-  std::size_t embedded = 0;            // inputs done
-  SequenceId embed_sequence = -1;      // reserved while it is active
+  std::size_t embedded = 0;        // inputs done
+  SequenceId embed_sequence = -1;  // reserved while it is active
 
   domain::Usage usage;
   std::vector<domain::Event> pending;
-  bool queued = true;     // counted as waiting by the inbox
-  bool started = false;   // Started was sent
-  bool paused = false;    // its sink refused
+  bool queued = true;    // counted as waiting by the inbox
+  bool started = false;  // Started was sent
+  bool paused = false;   // its sink refused
   bool cancelled = false;
-  bool ended = false;     // its last event is in `pending` or was sent
+  bool ended = false;  // its last event is in `pending` or was sent
 };
 
 [[nodiscard]] std::unique_ptr<Job> make_job(Submission submission);

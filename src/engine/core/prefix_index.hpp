@@ -10,8 +10,9 @@
 
 namespace hearth::engine::core {
 
-// What the KV cache holds, sequence by sequence: the tokens of each, who uses it, and how many cells that takes (a cell that
-// several sequences share counts once). A mirror of the model's cache: whoever changes one changes the other. Not thread-safe.
+// What the KV cache holds, sequence by sequence: the tokens of each, who uses it, and how many cells that takes (a cell
+// that several sequences share counts once). A mirror of the model's cache: whoever changes one changes the other. Not
+// thread-safe.
 class PrefixIndex {
  public:
   explicit PrefixIndex(std::int32_t sequences);

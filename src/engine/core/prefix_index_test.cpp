@@ -1,8 +1,7 @@
 #include "engine/core/prefix_index.hpp"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
+#include <gtest/gtest.h>
 #include <map>
 #include <random>
 

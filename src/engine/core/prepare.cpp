@@ -1,8 +1,7 @@
 #include "engine/core/prepare.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <fmt/format.h>
 #include <random>
 #include <utility>
 
@@ -11,8 +10,8 @@
 namespace hearth::engine::core {
 namespace {
 
-constexpr std::int32_t kChoicesMax = 128;        // n
-constexpr std::size_t kAllChoicesMax = 4096;     // prompts x n, as domain::AnswerBuilder takes them
+constexpr std::int32_t kChoicesMax = 128;     // n
+constexpr std::size_t kAllChoicesMax = 4096;  // prompts x n, as domain::AnswerBuilder takes them
 constexpr std::int32_t kTopLogprobsMax = 20;
 
 std::uint64_t random_seed() {
@@ -62,7 +61,8 @@ domain::Tokens tokenize_prompt(const Vocab& vocab, std::string_view text) {
 namespace detail {
 
 std::unexpected<Error> too_long(std::size_t tokens, std::int32_t context, std::string param) {
-  return fail(ErrorCode::kContextLength, fmt::format("prompt has {} tokens, context is {}", tokens, context), std::move(param));
+  return fail(ErrorCode::kContextLength, fmt::format("prompt has {} tokens, context is {}", tokens, context),
+              std::move(param));
 }
 
 std::size_t prompt_tokens_max(const PreparedGeneration& work, bool cut) {
@@ -70,13 +70,15 @@ std::size_t prompt_tokens_max(const PreparedGeneration& work, bool cut) {
   if (work.generation.max_tokens == 0) return static_cast<std::size_t>(context);
   if (!cut) return static_cast<std::size_t>(std::max(context - 1, 0));
   const std::int32_t quarter = std::max(context / 4, 1);
-  return static_cast<std::size_t>(std::max(context - std::min(work.generation.max_tokens.value_or(quarter), quarter), 0));
+  return static_cast<std::size_t>(
+      std::max(context - std::min(work.generation.max_tokens.value_or(quarter), quarter), 0));
 }
 
 Result<void> check_tokens(const Vocab& vocab, const domain::Tokens& tokens, const std::string& param) {
   const auto bad = std::ranges::find_if(tokens, [&](domain::Token t) { return t < 0 || t >= vocab.size(); });
   if (bad == tokens.end()) return {};
-  return fail(ErrorCode::kInvalidRequest, fmt::format("token {} is not in the vocabulary of {} tokens", *bad, vocab.size()), param);
+  return fail(ErrorCode::kInvalidRequest,
+              fmt::format("token {} is not in the vocabulary of {} tokens", *bad, vocab.size()), param);
 }
 
 Result<PreparedGeneration> prepare_generation(const TokenModel& model, const PrepareLimits& limits,
@@ -85,19 +87,23 @@ Result<PreparedGeneration> prepare_generation(const TokenModel& model, const Pre
   const auto invalid = [](std::string message, std::string param) {
     return fail(ErrorCode::kInvalidRequest, std::move(message), std::move(param));
   };
-  if (settings.n < 1 || settings.n > kChoicesMax) return invalid(fmt::format("n is {}; allowed: 1 to {}", settings.n, kChoicesMax), "n");
+  if (settings.n < 1 || settings.n > kChoicesMax)
+    return invalid(fmt::format("n is {}; allowed: 1 to {}", settings.n, kChoicesMax), "n");
   if (static_cast<std::size_t>(settings.n) * prompts > kAllChoicesMax) {
-    return invalid(fmt::format("{} prompts with n = {} make more than {} choices", prompts, settings.n, kAllChoicesMax), "n");
+    return invalid(fmt::format("{} prompts with n = {} make more than {} choices", prompts, settings.n, kAllChoicesMax),
+                   "n");
   }
   if (settings.max_tokens && *settings.max_tokens < 0) {
     return invalid(fmt::format("max_tokens is {}; it must not be negative", *settings.max_tokens), "max_tokens");
   }
   if (settings.top_logprobs < 0 || settings.top_logprobs > kTopLogprobsMax) {
-    return invalid(fmt::format("top_logprobs is {}; allowed: 0 to {}", settings.top_logprobs, kTopLogprobsMax), "top_logprobs");
+    return invalid(fmt::format("top_logprobs is {}; allowed: 0 to {}", settings.top_logprobs, kTopLogprobsMax),
+                   "top_logprobs");
   }
   for (const auto& [token, bias] : settings.sampling.logit_bias) {
     if (token < 0 || token >= model.vocab().size()) {
-      return invalid(fmt::format("token {} is not in the vocabulary of {} tokens", token, model.vocab().size()), "logit_bias");
+      return invalid(fmt::format("token {} is not in the vocabulary of {} tokens", token, model.vocab().size()),
+                     "logit_bias");
     }
   }
   PreparedGeneration out;
@@ -112,9 +118,11 @@ Result<PreparedGeneration> prepare_generation(const TokenModel& model, const Pre
 
 }  // namespace detail
 
-Result<Prepared> prepare(const TokenModel& model, const PrepareLimits& limits, const domain::CompletionRequest& request) {
+Result<Prepared> prepare(const TokenModel& model, const PrepareLimits& limits,
+                         const domain::CompletionRequest& request) {
   if (request.prompts.empty()) return fail(ErrorCode::kInvalidRequest, "prompt is empty", "prompt");
-  HEARTH_TRY(auto out, detail::prepare_generation(model, limits, request.envelope, request.generation, request.prompts.size()));
+  HEARTH_TRY(auto out,
+             detail::prepare_generation(model, limits, request.envelope, request.generation, request.prompts.size()));
   const Vocab& vocab = model.vocab();
   for (std::size_t i = 0; i < request.prompts.size(); ++i) {
     const auto& prompt = request.prompts[i];
@@ -122,7 +130,8 @@ Result<Prepared> prepare(const TokenModel& model, const PrepareLimits& limits, c
     HEARTH_TRY(auto tokens, tokens_of(vocab, prompt, param, true));
     if (tokens.size() > detail::prompt_tokens_max(out, false)) {
       const std::size_t most = detail::prompt_tokens_max(out, true);
-      if (!request.generation.truncate || most == 0) return detail::too_long(tokens.size(), out.context_tokens, "prompt");
+      if (!request.generation.truncate || most == 0)
+        return detail::too_long(tokens.size(), out.context_tokens, "prompt");
       out.dropped += cut_front(vocab, most, tokens);
     }
     std::string echo;
@@ -138,12 +147,14 @@ Result<Prepared> prepare(const TokenModel& model, const PrepareLimits& limits, c
 Result<Prepared> prepare(const TokenModel& model, const PrepareLimits& limits, const domain::EmbedRequest& request) {
   PreparedEmbedding out{.inputs = {}, .dimensions = request.dimensions, .normalize = request.normalize, .dropped = 0};
   std::int32_t most = limits.embed_tokens;
-  if (request.envelope.context_tokens && *request.envelope.context_tokens > 0) most = std::min(most, *request.envelope.context_tokens);
+  if (request.envelope.context_tokens && *request.envelope.context_tokens > 0)
+    most = std::min(most, *request.envelope.context_tokens);
   for (std::size_t i = 0; i < request.inputs.size(); ++i) {
     HEARTH_TRY(auto tokens, tokens_of(model.vocab(), request.inputs[i], at("input", i, request.inputs.size()), false));
     if (tokens.size() > static_cast<std::size_t>(most)) {
       if (!request.truncate) {
-        return fail(ErrorCode::kContextLength, fmt::format("input {} has {} tokens, context is {}", i, tokens.size(), most), "input");
+        return fail(ErrorCode::kContextLength,
+                    fmt::format("input {} has {} tokens, context is {}", i, tokens.size(), most), "input");
       }
       out.dropped += static_cast<std::int32_t>(tokens.size()) - most;
       // The end goes: an embedding stands for how a text begins. The end token that the model may want stays.

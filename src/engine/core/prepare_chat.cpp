@@ -1,6 +1,5 @@
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <fmt/format.h>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -33,12 +32,13 @@ std::vector<std::size_t> droppable(const std::vector<domain::Message>& messages)
 
 domain::ChatRequest without(const domain::ChatRequest& chat, std::span<const std::size_t> dropped) {
   domain::ChatRequest out = chat;
-  for (auto i = dropped.rbegin(); i != dropped.rend(); ++i) out.messages.erase(out.messages.begin() + static_cast<std::ptrdiff_t>(*i));
+  for (auto i = dropped.rbegin(); i != dropped.rend(); ++i)
+    out.messages.erase(out.messages.begin() + static_cast<std::ptrdiff_t>(*i));
   return out;
 }
 
-// The chat with as few of the oldest messages dropped as needed. A template may refuse what is left (an answer before the first
-// question): then one more goes. Binary search: each probe renders and tokenizes the whole chat.
+// The chat with as few of the oldest messages dropped as needed. A template may refuse what is left (an answer before
+// the first question): then one more goes. Binary search: each probe renders and tokenizes the whole chat.
 std::optional<Fitted> fit(const TokenModel& model, const domain::ChatRequest& chat, std::size_t limit) {
   const auto candidates = droppable(chat.messages);
   std::optional<Fitted> best;

@@ -18,9 +18,10 @@ struct PreparedPrompt {
 };
 struct PreparedGeneration {
   std::vector<PreparedPrompt> prompts;
-  domain::Generation generation;         // max_tokens none = until the context is full
-  std::vector<std::string> model_stops;  // of the chat template: they end the answer but are not the client's stop sequences
-  std::uint64_t seed = 0;                // of choice 0
+  domain::Generation generation;  // max_tokens none = until the context is full
+  std::vector<std::string>
+      model_stops;         // of the chat template: they end the answer but are not the client's stop sequences
+  std::uint64_t seed = 0;  // of choice 0
   std::int32_t context_tokens = 0;
   std::int32_t dropped = 0;
 };

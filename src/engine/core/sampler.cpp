@@ -4,54 +4,41 @@
 #include <cmath>
 #include <limits>
 
+#include "engine/core/softmax.hpp"
+
 namespace hearth::engine::core {
 namespace {
 
+// A longer window grows as it fills: a client's number must not decide how much is allocated at once.
+constexpr std::size_t kWindowReserve = 4096;
 constexpr float kImpossible = -std::numeric_limits<float>::infinity();
 
 // The order of all stages: most probable first, lower id among equals.
 bool before(const Candidate& a, const Candidate& b) { return a.logit != b.logit ? a.logit > b.logit : a.id < b.id; }
 
-// The `count` most probable tokens as a heap with the least probable of them on top: one pass, few writes.
+// The `count` most probable tokens, in order: a heap with the least probable of them on top; most blocks hold nothing
+// better.
 void select_top(std::span<const float> logits, std::size_t count, std::vector<Candidate>& out) {
   out.clear();
-  for (std::size_t i = 0; i < logits.size(); ++i) {
-    const Candidate next{.id = static_cast<domain::Token>(i), .logit = logits[i]};
-    if (out.size() < count) {
-      out.push_back(next);
-      std::ranges::push_heap(out, before);
-    } else if (next.logit > out.front().logit) {  // an equal one has the higher id
-      std::ranges::pop_heap(out, before);
-      out.back() = next;
+  for (std::size_t block = 0; block < logits.size(); block += kSoftmaxBlock) {
+    const auto part = logits.subspan(block, std::min(kSoftmaxBlock, logits.size() - block));
+    if (out.size() == count && max_of(part) <= out.front().logit) continue;  // an equal one has the higher id
+    for (std::size_t i = 0; i < part.size(); ++i) {
+      if (out.size() == count) {
+        if (part[i] <= out.front().logit) continue;
+        std::ranges::pop_heap(out, before);
+        out.pop_back();
+      }
+      out.push_back({.id = static_cast<domain::Token>(block + i), .logit = part[i]});
       std::ranges::push_heap(out, before);
     }
   }
   std::ranges::sort_heap(out, before);
 }
 
-// NaN becomes minus infinity, plus infinity the largest number: what follows may subtract and compare freely.
-void make_finite(std::span<float> logits) {
-  constexpr float kMost = std::numeric_limits<float>::max();
-  for (float& logit : logits) {
-    logit = std::isnan(logit) ? kImpossible : logit;
-    logit = logit > kMost ? kMost : logit;
-  }
-}
-
-std::size_t index_of_max(std::span<const float> logits) {
-  std::size_t best = 0;
-  for (std::size_t i = 1; i < logits.size(); ++i) {
-    if (logits[i] > logits[best]) best = i;
-  }
-  return best;
-}
-
 double log_sum_exp(std::span<const float> logits) {
-  const float most = logits[index_of_max(logits)];
-  if (most == kImpossible) return 0;
-  double sum = 0;
-  for (const float logit : logits) sum += std::exp(logit - most);
-  return static_cast<double>(most) + std::log(sum);
+  const float most = max_of(logits);
+  return most == kImpossible ? 0 : static_cast<double>(most) + std::log(sum_exp(logits, most, 1));
 }
 
 bool has_penalties(const domain::Sampling& s) {
@@ -63,14 +50,15 @@ bool has_penalties(const domain::Sampling& s) {
 Sampler::Sampler(const domain::Sampling& settings, std::uint64_t seed, std::int32_t vocab_size)
     : settings_(settings), seed_(seed), random_(seed), vocab_size_(vocab_size) {
   const auto vocab = static_cast<std::size_t>(vocab_size);
-  if (!greedy()) {
+  if (!greedy() && cuts()) {
     candidates_.reserve(settings_.top_k > 0 ? std::min(vocab, static_cast<std::size_t>(settings_.top_k)) : vocab);
   }
   if (has_penalties(settings_)) {
     counts_.resize(vocab);
     if (settings_.repeat_last_n > 0) {
-      window_.reserve(static_cast<std::size_t>(settings_.repeat_last_n));
-      seen_.reserve(std::min(vocab, static_cast<std::size_t>(settings_.repeat_last_n)));
+      const std::size_t window = std::min(static_cast<std::size_t>(settings_.repeat_last_n), kWindowReserve);
+      window_.reserve(window);
+      seen_.reserve(std::min(vocab, window));
     } else {
       seen_.reserve(vocab);
     }
@@ -84,6 +72,8 @@ Draw Sampler::sample(std::span<float> logits, std::int32_t want_logprobs) {
   Draw out;
   if (greedy()) {
     out.token = static_cast<domain::Token>(index_of_max(logits));
+  } else if (!cuts()) {
+    out.token = draw_from_all(logits);
   } else {
     select_candidates(logits);
     cut_typical();
@@ -139,28 +129,54 @@ void Sampler::apply_penalties(std::span<float> logits) const {
     if (logit == kImpossible) continue;
     logit = logit > 0 ? logit / repeat : logit * repeat;
     logit -= static_cast<float>(counts_[static_cast<std::size_t>(token)]) * frequency + presence;
-    if (std::isnan(logit)) logit = kImpossible;
+    make_finite({&logit, 1});
   }
 }
 
-// top_k where asked; else everything that a lone min_p leaves (it needs no probabilities), else the whole vocabulary.
+bool Sampler::cuts() const {
+  return settings_.top_k > 0 || settings_.typical_p < 1 || settings_.top_p < 1 || settings_.min_p > 0;
+}
+
+// top_k where asked. Without it as few as the first stage needs: what min_p leaves (it needs no probabilities), or so
+// many of the most probable ones that they reach top_p. The whole vocabulary only if these do not.
 void Sampler::select_candidates(std::span<const float> logits) {
   normalised_ = false;
-  if (settings_.top_k > 0 && static_cast<std::size_t>(settings_.top_k) < logits.size()) {
-    select_top(logits, static_cast<std::size_t>(settings_.top_k), candidates_);
+  const std::size_t count = settings_.top_k > 0 ? static_cast<std::size_t>(settings_.top_k) : logits.size();
+  if (count < logits.size()) {
+    select_top(logits, count, candidates_);
     sorted_ = candidates_.size();
     return;
   }
+  if (settings_.typical_p >= 1 && settings_.top_p < 1 && select_for_top_p(logits)) return;
   candidates_.clear();
   sorted_ = 0;
   const bool only_min_p = settings_.min_p > 0 && settings_.typical_p >= 1 && settings_.top_p >= 1;
-  const float least = only_min_p ? logits[index_of_max(logits)] + log_min_p() : kImpossible;
+  const float least = only_min_p ? max_of(logits) + log_min_p() : kImpossible;
   for (std::size_t i = 0; i < logits.size(); ++i) {
     if (logits[i] >= least) candidates_.push_back({.id = static_cast<domain::Token>(i), .logit = logits[i]});
   }
 }
 
-// Locally typical sampling (Meister et al. 2022): what is nearest to the distribution's entropy, up to the mass typical_p.
+// The head of the distribution with its true probabilities, if it has the mass top_p.
+bool Sampler::select_for_top_p(std::span<const float> logits) {
+  constexpr std::size_t kHead = 256;
+  const float most = max_of(logits);
+  if (logits.size() <= kHead || most == kImpossible) return false;
+  select_top(logits, kHead, candidates_);
+  const double sum = sum_exp(logits, most, 1);
+  double mass = 0;
+  for (auto& c : candidates_) {
+    c.p = static_cast<float>(static_cast<double>(exp_of(c.logit - most)) / sum);
+    mass += static_cast<double>(c.p);
+  }
+  if (mass < settings_.top_p) return false;
+  sorted_ = candidates_.size();
+  normalised_ = true;
+  return true;
+}
+
+// Locally typical sampling (Meister et al. 2022): what is nearest to the distribution's entropy, up to the mass
+// typical_p.
 void Sampler::cut_typical() {
   if (settings_.typical_p >= 1) return;
   softmax();
@@ -168,17 +184,22 @@ void Sampler::cut_typical() {
   for (const auto& c : candidates_) {
     if (c.p > 0) entropy -= static_cast<double>(c.p) * std::log(static_cast<double>(c.p));
   }
-  const auto distance = [entropy](const Candidate& c) {
-    return c.p > 0 ? std::abs(-std::log(static_cast<double>(c.p)) - entropy) : std::numeric_limits<double>::infinity();
-  };
-  std::ranges::sort(candidates_, [&](const Candidate& a, const Candidate& b) {
-    const double da = distance(a);
-    const double db = distance(b);
+  // -log p = log(sum) - logit: the distance to the entropy is one of logits.
+  const Candidate& best = std::ranges::max(candidates_, {}, &Candidate::logit);
+  const auto centre =
+      static_cast<float>(static_cast<double>(best.logit) - std::log(static_cast<double>(best.p)) - entropy);
+  const auto nearer = [centre](const Candidate& a, const Candidate& b) {
+    const float da = std::abs(a.logit - centre);
+    const float db = std::abs(b.logit - centre);
     return da != db ? da < db : before(a, b);
-  });
+  };
+  sorted_ = 0;
   double mass = 0;
   std::size_t kept = 0;
-  while (kept < candidates_.size() && mass <= settings_.typical_p) mass += static_cast<double>(candidates_[kept++].p);
+  while (kept < candidates_.size() && mass <= settings_.typical_p) {
+    if (kept >= sorted_) sort_to(std::max(kSoftmaxBlock, kept * 4), nearer);
+    mass += static_cast<double>(candidates_[kept++].p);
+  }
   sorted_ = 0;
   keep(kept);
 }
@@ -189,7 +210,7 @@ void Sampler::cut_top_p() {
   double mass = 0;
   std::size_t kept = 0;
   while (kept < candidates_.size()) {
-    if (kept >= sorted_) sort_to(std::max<std::size_t>(64, kept * 4));  // most of the mass is in a few tokens
+    if (kept >= sorted_) sort_to(std::max(kSoftmaxBlock, kept * 4), before);  // most of the mass is in a few tokens
     mass += static_cast<double>(candidates_[kept++].p);
     if (mass >= settings_.top_p) break;
   }
@@ -202,7 +223,8 @@ void Sampler::cut_min_p() {
   const float least = most + log_min_p();
   if (sorted_ == candidates_.size()) {
     keep(static_cast<std::size_t>(
-        std::ranges::partition_point(candidates_, [least](const auto& c) { return c.logit >= least; }) - candidates_.begin()));
+        std::ranges::partition_point(candidates_, [least](const auto& c) { return c.logit >= least; }) -
+        candidates_.begin()));
     return;
   }
   const auto removed = std::ranges::remove_if(candidates_, [least](const auto& c) { return !(c.logit >= least); });
@@ -222,18 +244,14 @@ void Sampler::keep(std::size_t count) {
   sorted_ = std::min(sorted_, kept);
 }
 
-// Brings the `count` most probable candidates to the front, in order.
-void Sampler::sort_to(std::size_t count) {
+// Brings the first `count` candidates of an order to the front. REQUIRES: the first sorted_ are there already.
+template <class Order>
+void Sampler::sort_to(std::size_t count, const Order& order) {
   const auto begin = candidates_.begin() + static_cast<std::ptrdiff_t>(sorted_);
-  if (count < candidates_.size()) {
-    const auto middle = candidates_.begin() + static_cast<std::ptrdiff_t>(count);
-    std::ranges::nth_element(begin, middle, candidates_.end(), before);
-    std::ranges::sort(begin, middle, before);
-    sorted_ = count;
-  } else {
-    std::ranges::sort(begin, candidates_.end(), before);
-    sorted_ = candidates_.size();
-  }
+  sorted_ = std::min(count, candidates_.size());
+  const auto end = candidates_.begin() + static_cast<std::ptrdiff_t>(sorted_);
+  if (end != candidates_.end()) std::ranges::nth_element(begin, end, candidates_.end(), order);
+  std::ranges::sort(begin, end, order);
 }
 
 void Sampler::softmax() {
@@ -241,7 +259,7 @@ void Sampler::softmax() {
   const float most = std::ranges::max(candidates_, {}, &Candidate::logit).logit;
   double sum = 0;
   for (auto& c : candidates_) {
-    c.p = most == kImpossible ? 1.0F : std::exp(c.logit - most);
+    c.p = most == kImpossible ? 1.0F : exp_of(c.logit - most);
     sum += static_cast<double>(c.p);
   }
   for (auto& c : candidates_) c.p = static_cast<float>(static_cast<double>(c.p) / sum);
@@ -251,11 +269,9 @@ void Sampler::softmax() {
 domain::Token Sampler::draw() {
   const float most = std::ranges::max(candidates_, {}, &Candidate::logit).logit;
   if (most == kImpossible) return candidates_.front().id;
-  // Temperature on the distance to the best one: no overflow however small it is.
-  const auto scale = 1 / settings_.temperature;
   double sum = 0;
   for (auto& c : candidates_) {
-    c.p = static_cast<float>(std::exp((static_cast<double>(c.logit) - static_cast<double>(most)) * scale));
+    c.p = exp_of((c.logit - most) * scale());
     sum += static_cast<double>(c.p);
   }
   normalised_ = false;
@@ -269,6 +285,42 @@ domain::Token Sampler::draw() {
   }
   return last;
 }
+
+// Nothing is cut: no candidates, two passes over the row.
+domain::Token Sampler::draw_from_all(std::span<const float> logits) {
+  const float most = max_of(logits);
+  if (most == kImpossible) return 0;
+  double sum = 0;
+  const auto each_block = [&](auto&& visit) {
+    for (std::size_t i = 0; i < logits.size(); i += kSoftmaxBlock) {
+      const auto block = logits.subspan(i, std::min(kSoftmaxBlock, logits.size() - i));
+      if (!visit(i, block, sum_exp(block, most, scale()))) return;
+    }
+  };
+  each_block([&sum](std::size_t, auto, double mass) {
+    sum += mass;
+    return true;
+  });
+  double left = uniform() * sum;
+  std::size_t last = 0;
+  each_block([&](std::size_t begin, std::span<const float> block, double mass) {
+    left -= mass;
+    if (mass > 0) last = begin + index_of_max(block);  // for a rest that rounding left over
+    if (left >= 0) return true;
+    left += mass;
+    for (std::size_t i = 0; i < block.size() && left >= 0; ++i) {
+      const auto p = static_cast<double>(exp_of((block[i] - most) * scale()));
+      if (p <= 0) continue;
+      left -= p;
+      last = begin + i;
+    }
+    return false;
+  });
+  return static_cast<domain::Token>(last);
+}
+
+// Of distances to the best logit: no overflow however small the temperature is.
+float Sampler::scale() const { return static_cast<float>(std::min(1 / settings_.temperature, 1e30)); }
 
 // 53 bits in [0, 1): the same on every platform.
 double Sampler::uniform() { return static_cast<double>(random_() >> 11U) * 0x1.0p-53; }

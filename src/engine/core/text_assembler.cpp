@@ -47,7 +47,8 @@ TextAssembler::TextAssembler(std::vector<std::string> stops) : stops_(std::move(
 TextAssembler::Piece TextAssembler::feed(std::string_view bytes) {
   held_ += bytes;
   if (const Match match = first_match(held_, scanned_, stops_); match.stop != nullptr) {
-    Piece out{.text = base::to_valid_utf8(std::string_view(held_).substr(0, match.begin)), .stop_sequence = *match.stop};
+    Piece out{.text = base::to_valid_utf8(std::string_view(held_).substr(0, match.begin)),
+              .stop_sequence = *match.stop};
     held_.clear();
     scanned_ = 0;
     return out;

@@ -1,7 +1,6 @@
 #include "engine/core/text_assembler.hpp"
 
 #include <gtest/gtest.h>
-
 #include <random>
 
 #include "base/strings.hpp"
@@ -36,7 +35,9 @@ Result assemble(const std::vector<std::string>& stops, std::string_view bytes, c
   return out;
 }
 
-Result whole(const std::vector<std::string>& stops, std::string_view bytes) { return assemble(stops, bytes, {bytes.size()}); }
+Result whole(const std::vector<std::string>& stops, std::string_view bytes) {
+  return assemble(stops, bytes, {bytes.size()});
+}
 
 Result byte_by_byte(const std::vector<std::string>& stops, std::string_view bytes) {
   std::vector<std::size_t> cuts;
@@ -59,11 +60,11 @@ TEST(TextAssembler, Table) {
       {{"STOP"}, "STSTOP", {"ST", "STOP"}},
       {{"aab"}, "aaab", {"a", "aab"}},
       {{"two", "one"}, "one two", {"", "one"}},
-      {{"ab", "abc"}, "xabc", {"x", "ab"}},          // complete first
-      {{"abcd", "bc"}, "abcd", {"a", "bc"}},         // complete first
-      {{"c", "bc", "abc"}, "xabc", {"x", "abc"}},    // complete together: the longest
+      {{"ab", "abc"}, "xabc", {"x", "ab"}},        // complete first
+      {{"abcd", "bc"}, "abcd", {"a", "bc"}},       // complete first
+      {{"c", "bc", "abc"}, "xabc", {"x", "abc"}},  // complete together: the longest
       {{"€"}, "5€", {"5", "€"}},
-      {{"x"}, "\xE2\x82x", {"\uFFFD", "x"}},         // a cut character before a stop string
+      {{"x"}, "\xE2\x82x", {"\uFFFD", "x"}},  // a cut character before a stop string
       {{}, "\xE2\x82", {"\uFFFD", ""}},
       {{}, "a\xFFz", {"a\uFFFDz", ""}},
       {{"\n\n"}, "line\n\nnext", {"line", "\n\n"}},

@@ -15,7 +15,8 @@ ModelInfo effective_info(const TokenModel& model, const TokenEngineOptions& opti
   auto& can = info.capabilities;
   can.slots = std::clamp(options.parallel, 1, std::max(model.sequences_max(), 1));
   if (options.context_tokens > 0) {
-    can.context_tokens = can.context_tokens > 0 ? std::min(can.context_tokens, options.context_tokens) : options.context_tokens;
+    can.context_tokens =
+        can.context_tokens > 0 ? std::min(can.context_tokens, options.context_tokens) : options.context_tokens;
   }
   if (model.kv_cells() > 0) {
     can.context_tokens = can.context_tokens > 0 ? std::min(can.context_tokens, model.kv_cells()) : model.kv_cells();
@@ -26,14 +27,16 @@ ModelInfo effective_info(const TokenModel& model, const TokenEngineOptions& opti
 
 class TokenEngine final : public Engine {
  public:
-  TokenEngine(std::unique_ptr<TokenModel> model, const TokenEngineOptions& options, const base::Clock& clock, base::Log& log)
+  TokenEngine(std::unique_ptr<TokenModel> model, const TokenEngineOptions& options, const base::Clock& clock,
+              base::Log& log)
       : model_(std::move(model)),
         clock_(clock),
         info_(effective_info(*model_, options)),
-        limits_{.context_tokens = info_.capabilities.context_tokens,
-                .embed_tokens = info_.capabilities.context_tokens},
-        inbox_(*model_, std::max(options.queue, 0), {.idle_slots = info_.capabilities.slots, .slots = info_.capabilities.slots}),
-        scheduler_({.model = *model_, .inbox = inbox_, .stats = stats_, .info = info_, .clock = clock, .log = log}, options) {}
+        limits_{.context_tokens = info_.capabilities.context_tokens, .embed_tokens = info_.capabilities.context_tokens},
+        inbox_(*model_, std::max(options.queue, 0),
+               {.idle_slots = info_.capabilities.slots, .slots = info_.capabilities.slots}),
+        scheduler_({.model = *model_, .inbox = inbox_, .stats = stats_, .info = info_, .clock = clock, .log = log},
+                   options) {}
 
   [[nodiscard]] const ModelInfo& info() const override { return info_; }
 
@@ -126,8 +129,8 @@ class TokenEngine final : public Engine {
 
 }  // namespace
 
-std::unique_ptr<Engine> make_token_engine(std::unique_ptr<TokenModel> model, TokenEngineOptions options, const base::Clock& clock,
-                                          base::Log& log) {
+std::unique_ptr<Engine> make_token_engine(std::unique_ptr<TokenModel> model, TokenEngineOptions options,
+                                          const base::Clock& clock, base::Log& log) {
   return std::make_unique<TokenEngine>(std::move(model), options, clock, log);
 }
 

@@ -17,8 +17,8 @@ struct TokenEngineOptions {
   std::int32_t context_tokens = 0;  // per conversation; 0 = what the model was loaded with
 };
 
-// The one loop of every token engine: continuous batching under a token budget, prefix reuse, sampling, stop strings, events.
-// REQUIRES: clock and log outlive it.
+// The one loop of every token engine: continuous batching under a token budget, prefix reuse, sampling, stop strings,
+// events. REQUIRES: clock and log outlive it.
 [[nodiscard]] std::unique_ptr<Engine> make_token_engine(std::unique_ptr<TokenModel> model, TokenEngineOptions options,
                                                         const base::Clock& clock, base::Log& log);
 

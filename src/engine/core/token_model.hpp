@@ -21,9 +21,9 @@ struct BatchToken {
 };
 enum class DecodeStatus {
   kOk,
-  kNoSpace,   // the KV cache has no room for this batch; nothing was evaluated
-  kAborted,   // interrupt() was called; part of the batch may be in the cache
-  kFailed,    // the model is unusable
+  kNoSpace,  // the KV cache has no room for this batch; nothing was evaluated
+  kAborted,  // interrupt() was called; part of the batch may be in the cache
+  kFailed,   // the model is unusable
 };
 
 struct RenderedChat {
@@ -31,8 +31,8 @@ struct RenderedChat {
   std::vector<std::string> stops;  // further stop strings that the template asks for
 };
 
-// What a scheduler needs of a token model: the seam between engine/core (one loop for all) and an engine (llama, openvino).
-// decode, logits, embedding, remove, copy: engine thread only. vocab, render and interrupt are thread-safe.
+// What a scheduler needs of a token model: the seam between engine/core (one loop for all) and an engine (llama,
+// openvino). decode, logits, embedding, remove, copy: engine thread only. vocab, render and interrupt are thread-safe.
 class TokenModel {
  public:
   virtual ~TokenModel() = default;
@@ -44,18 +44,22 @@ class TokenModel {
   [[nodiscard]] virtual std::int32_t sequences_max() const = 0;     // ids are 0 .. max-1
   [[nodiscard]] virtual std::int32_t batch_tokens_max() const = 0;  // of one decode
   [[nodiscard]] virtual std::int32_t kv_cells() const = 0;          // shared by all sequences; 0 = the model keeps none
-  // Whether a cached sequence may be cut at any position and shared in part (false: recurrent and sliding-window models).
+  // Whether a cached sequence may be cut at any position and shared in part (false: recurrent and sliding-window
+  // models).
   [[nodiscard]] virtual bool can_share_prefixes() const = 0;
 
   [[nodiscard]] virtual DecodeStatus decode(std::span<const BatchToken> batch) = 0;
-  // After a decode that was kOk: the row of `batch[index]`, which had `output`. Valid until the next decode; may be modified.
+  // After a decode that was kOk: the row of `batch[index]`, which had `output`. Valid until the next decode; may be
+  // modified.
   [[nodiscard]] virtual std::span<float> logits(std::size_t index) = 0;  // [vocab]
-  // Evaluates whole sequences, each up to the context's length (batch_tokens_max does not bind here; the caller keeps batches of
-  // several sequences below it). embedding: the pooled one of a sequence of the last embed(). Not normalised.
+  // Evaluates whole sequences, each up to the context's length (batch_tokens_max does not bind here; the caller keeps
+  // batches of several sequences below it). embedding: the pooled one of a sequence of the last embed(). Not
+  // normalised.
   [[nodiscard]] virtual DecodeStatus embed(std::span<const BatchToken> batch) = 0;
   [[nodiscard]] virtual std::span<const float> embedding(SequenceId sequence) = 0;  // [dim]
 
-  // Forgets positions [from, to) of a sequence; to = -1: the end. false: this model cannot cut there (remove all instead).
+  // Forgets positions [from, to) of a sequence; to = -1: the end. false: this model cannot cut there (remove all
+  // instead).
   virtual bool remove(SequenceId sequence, Position from, Position to) = 0;
   // `to` shares positions [0, end) of `from`. REQUIRES: can_share_prefixes(), `to` empty.
   virtual void copy(SequenceId from, SequenceId to, Position end) = 0;

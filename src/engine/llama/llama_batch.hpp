@@ -1,8 +1,7 @@
 #pragma once
 
-#include <llama.h>
-
 #include <cstdint>
+#include <llama.h>
 #include <vector>
 
 #include "engine/core/token_model.hpp"

@@ -5,8 +5,8 @@
 namespace hearth::engine::llama {
 namespace {
 
-// llama.cpp computes and keeps a row of logits for every token of an embedding batch (vocabulary x 4 bytes each), so batches
-// are no larger than speed needs.
+// llama.cpp computes and keeps a row of logits for every token of an embedding batch (vocabulary x 4 bytes each), so
+// batches are no larger than speed needs.
 constexpr std::int32_t kChunkTokens = 128;
 constexpr std::int32_t kWholeBatchTokens = 512;
 
@@ -53,7 +53,8 @@ std::optional<Embedder> Embedder::create(llama_model* model, const EmbedderOptio
   return Embedder(std::move(context), options, llama_model_n_embd_out(model), batch_max);
 }
 
-Embedder::Embedder(ContextHandle context, const EmbedderOptions& options, std::int32_t dimensions, std::int32_t batch_max)
+Embedder::Embedder(ContextHandle context, const EmbedderOptions& options, std::int32_t dimensions,
+                   std::int32_t batch_max)
     : context_(std::move(context)), options_(options), dimensions_(dimensions), batch_max_(batch_max) {}
 
 core::DecodeStatus Embedder::embed(std::span<const core::BatchToken> batch) {
@@ -132,7 +133,8 @@ void Embedder::add_token(core::SequenceId sequence, const float* values, bool fi
 void Embedder::finish(std::span<const core::BatchToken> group) {
   for (std::size_t begin = 0; begin < group.size();) {
     const std::size_t end = sequence_end(group, begin);
-    for (float& value : results_[static_cast<std::size_t>(group[begin].sequence)]) value /= static_cast<float>(end - begin);
+    for (float& value : results_[static_cast<std::size_t>(group[begin].sequence)])
+      value /= static_cast<float>(end - begin);
     begin = end;
   }
 }

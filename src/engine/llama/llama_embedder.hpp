@@ -1,9 +1,8 @@
 #pragma once
 
-#include <llama.h>
-
 #include <atomic>
 #include <cstdint>
+#include <llama.h>
 #include <optional>
 #include <span>
 #include <vector>
@@ -25,9 +24,9 @@ struct EmbedderOptions {
   bool causal = true;
 };
 
-// A context for embeddings. Models that look both ways need a sequence in one piece, and llama.cpp pools it; models that look back
-// are fed in chunks, so that a long text needs no more memory than a short one, and are pooled here: the sum is the same.
-// Engine thread only. REQUIRES: model, pool and flag outlive it.
+// A context for embeddings. Models that look both ways need a sequence in one piece, and llama.cpp pools it; models
+// that look back are fed in chunks, so that a long text needs no more memory than a short one, and are pooled here: the
+// sum is the same. Engine thread only. REQUIRES: model, pool and flag outlive it.
 class Embedder {
  public:
   // Nothing if llama.cpp cannot make the context.

@@ -2,7 +2,6 @@
 
 #include <ggml-cpu.h>
 #include <llama.h>
-
 #include <memory>
 
 namespace hearth::engine::llama {

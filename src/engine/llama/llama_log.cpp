@@ -1,8 +1,7 @@
 #include "engine/llama/llama_log.hpp"
 
-#include <llama.h>
-
 #include <algorithm>
+#include <llama.h>
 #include <mutex>
 #include <string_view>
 #include <vector>
@@ -37,13 +36,19 @@ std::string_view without_function(std::string_view line) {
   return line;
 }
 
+// Warnings about what this folder does on purpose: one pool of cells for all conversations, pooling of its own.
+bool is_expected(std::string_view line) {
+  return line.find("possible training context overflow") != std::string_view::npos ||
+         line.find("model default pooling_type") != std::string_view::npos;
+}
+
 void emit(ggml_log_level level, std::string_view line) {
   line = base::trim(line);
   if (line.empty() || line.find_first_not_of('.') == std::string_view::npos) return;  // the loader's progress dots
   if (capture != nullptr && level == GGML_LOG_LEVEL_ERROR) capture->take_error(line);
   if (capture != nullptr && level != GGML_LOG_LEVEL_ERROR) capture->take_line(line);
-  const auto to = level == GGML_LOG_LEVEL_ERROR || level == GGML_LOG_LEVEL_WARN ? base::LogLevel::kWarn
-                                                                                : base::LogLevel::kDebug;
+  const bool matters = (level == GGML_LOG_LEVEL_ERROR || level == GGML_LOG_LEVEL_WARN) && !is_expected(line);
+  const auto to = matters ? base::LogLevel::kWarn : base::LogLevel::kDebug;
   Routes& all = routes();
   const std::scoped_lock lock(all.mutex);
   if (!all.logs.empty() && all.logs.back()->enabled(to)) all.logs.back()->write(to, line);
@@ -104,9 +109,12 @@ void LoadCapture::take_line(std::string_view line) {
   std::string device(base::trim(head.substr(0, blank)));
   if (device.starts_with("CPU") || device.ends_with("_Host")) device = "CPU";
   BufferSizes& sizes = buffers_[device];
-  if (kind == "model") sizes.weights += size;
-  else if (kind == "KV" || kind == "RS") sizes.kv_cache += size;
-  else if (kind == "output" || kind == "compute") sizes.compute += size;
+  if (kind == "model")
+    sizes.weights += size;
+  else if (kind == "KV" || kind == "RS")
+    sizes.kv_cache += size;
+  else if (kind == "output" || kind == "compute")
+    sizes.compute += size;
 }
 
 }  // namespace hearth::engine::llama

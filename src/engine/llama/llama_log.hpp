@@ -9,8 +9,8 @@
 
 namespace hearth::engine::llama {
 
-// While it lives, llama.cpp's log lines go to `log`: warnings and errors as warnings, the rest as debug lines. llama.cpp has one
-// log callback per process, so the newest route gets all lines. Lines come from any thread.
+// While it lives, llama.cpp's log lines go to `log`: warnings and errors as warnings, the rest as debug lines.
+// llama.cpp has one log callback per process, so the newest route gets all lines. Lines come from any thread.
 class LogRoute {
  public:
   explicit LogRoute(base::Log& log);
@@ -29,8 +29,9 @@ struct BufferSizes {
   base::Bytes compute;   // with the output rows
 };
 
-// While it lives, what llama.cpp tells of a load on this thread is kept: the reason of a failure, the sizes of its buffers.
-// Its log lines are the only public source of those. REQUIRES: a LogRoute, and no other capture on this thread.
+// While it lives, what llama.cpp tells of a load on this thread is kept: the reason of a failure, the sizes of its
+// buffers. Its log lines are the only public source of those. REQUIRES: a LogRoute, and no other capture on this
+// thread.
 class LoadCapture {
  public:
   LoadCapture();

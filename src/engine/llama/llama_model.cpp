@@ -1,11 +1,10 @@
 #include "engine/llama/llama_model.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <filesystem>
+#include <fmt/format.h>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -111,7 +110,8 @@ Result<void> Loader::open_model() {
   host_weights_ = grown(before_.own, after.own) + grown(before_.files, after.files);
   if (options_.stop.stop_requested()) return refuse(ErrorCode::kCancelled, "the load was cancelled");
   if (!parts_.model)
-    return refuse(ErrorCode::kModelLoadFailed, told.reason("llama.cpp gave no reason") + "; check or fetch the file again");
+    return refuse(ErrorCode::kModelLoadFailed,
+                  told.reason("llama.cpp gave no reason") + "; check or fetch the file again");
   return {};
 }
 
@@ -121,9 +121,11 @@ Result<void> Loader::classify() {
     return refuse(ErrorCode::kUnsupported, "the file has no vocabulary");
   if (llama_model_has_encoder(model()) && llama_model_has_decoder(model()))
     return refuse(ErrorCode::kUnsupported, "encoder-decoder models cannot be served yet");
-  if (llama_model_is_diffusion(model())) return refuse(ErrorCode::kUnsupported, "diffusion models cannot be served yet");
+  if (llama_model_is_diffusion(model()))
+    return refuse(ErrorCode::kUnsupported, "diffusion models cannot be served yet");
   const std::int32_t pooling = meta_int(model(), key("pooling_type")).value_or(LLAMA_POOLING_TYPE_UNSPECIFIED);
-  if (pooling == LLAMA_POOLING_TYPE_RANK) return refuse(ErrorCode::kUnsupported, "reranking models cannot be served yet");
+  if (pooling == LLAMA_POOLING_TYPE_RANK)
+    return refuse(ErrorCode::kUnsupported, "reranking models cannot be served yet");
   if (pooling >= LLAMA_POOLING_TYPE_MEAN && pooling <= LLAMA_POOLING_TYPE_LAST)
     pooling_ = static_cast<PoolingType>(pooling);
   causal_ = meta_text(model(), key("attention.causal")) != "false" && llama_model_has_decoder(model());
@@ -138,8 +140,8 @@ void Loader::set_sizes() {
   const std::int32_t trained = std::max(1, llama_model_n_ctx_train(model()));
   context_ = options_.context_tokens > 0 ? options_.context_tokens : std::min(trained, kDefaultContext);
   if (context_ > trained) {
-    log_->warn("{}: a context of {} tokens was asked for, the model was trained with {}: using that", options_.path, context_,
-               trained);
+    log_->warn("{}: a context of {} tokens was asked for, the model was trained with {}: using that", options_.path,
+               context_, trained);
     context_ = trained;
   }
   const auto most = static_cast<std::int32_t>(llama_max_parallel_sequences());
@@ -165,7 +167,9 @@ llama_context_params Loader::context_params() const {
   params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_AUTO;
   params.kv_unified = true;
   params.no_perf = true;
-  params.abort_callback = [](void* flag) { return static_cast<std::atomic<bool>*>(flag)->load(std::memory_order_relaxed); };
+  params.abort_callback = [](void* flag) {
+    return static_cast<std::atomic<bool>*>(flag)->load(std::memory_order_relaxed);
+  };
   params.abort_callback_data = parts_.interrupted.get();
   return params;
 }
@@ -213,7 +217,8 @@ void Loader::read_chat_template() {
   const llama_vocab* const vocab = llama_model_get_vocab(model());
   const LlamaVocab texts(vocab);
   const auto make = [&](const char* source) {
-    return chat::ChatTemplate::create(source, texts.text_of(llama_vocab_bos(vocab)), texts.text_of(llama_vocab_eos(vocab)));
+    return chat::ChatTemplate::create(source, texts.text_of(llama_vocab_bos(vocab)),
+                                      texts.text_of(llama_vocab_eos(vocab)));
   };
   const char* const source = llama_model_chat_template(model(), nullptr);
   if (source == nullptr) log_->info("{}: no chat template in the file: using ChatML", options_.path);
@@ -246,10 +251,12 @@ void Loader::fill_info() {
   can.architecture = architecture_;
   can.device = "CPU";
   for (const auto& [device, sizes] : memory_) {
-    info.memory.push_back({.device = device, .weights = sizes.weights, .kv_cache = sizes.kv_cache, .compute = sizes.compute});
+    info.memory.push_back(
+        {.device = device, .weights = sizes.weights, .kv_cache = sizes.kv_cache, .compute = sizes.compute});
     if (device != "CPU" && sizes.weights.count > 0) can.device = device;
     // The file's pages and the vocabulary count as well, which llama.cpp's own sum leaves out.
-    else if (device == "CPU") info.memory.back().weights = std::max(sizes.weights, host_weights_);
+    else if (device == "CPU")
+      info.memory.back().weights = std::max(sizes.weights, host_weights_);
   }
 }
 

@@ -38,7 +38,8 @@ Result<LlamaTokenModel::SharedTemplate> LlamaTokenModel::override_template(const
   auto known = last_override_.with([&](const auto& entry) { return entry.first == source ? entry.second : nullptr; });
   if (known != nullptr) return known;
   const llama_vocab* const vocab = llama_model_get_vocab(parts_.model.get());
-  auto made = chat::ChatTemplate::create(source, vocab_.text_of(llama_vocab_bos(vocab)), vocab_.text_of(llama_vocab_eos(vocab)));
+  auto made = chat::ChatTemplate::create(source, vocab_.text_of(llama_vocab_bos(vocab)),
+                                         vocab_.text_of(llama_vocab_eos(vocab)));
   if (!made) return fail(ErrorCode::kInvalidRequest, made.error().message, "template_override");
   auto shared = std::make_shared<const chat::ChatTemplate>(*std::move(made));
   last_override_.with([&](auto& entry) { entry = {source, shared}; });

@@ -1,8 +1,7 @@
 #pragma once
 
-#include <llama.h>
-
 #include <atomic>
+#include <llama.h>
 #include <memory>
 #include <optional>
 #include <string>
@@ -39,7 +38,8 @@ struct LlamaParts {
   std::int32_t outputs_max = 0;  // rows of logits that one llama_decode can give
 };
 
-// A TokenModel over llama.h. llama.cpp asserts (and so aborts the process) on misuse, therefore every argument is checked here.
+// A TokenModel over llama.h. llama.cpp asserts (and so aborts the process) on misuse, therefore every argument is
+// checked here.
 class LlamaTokenModel final : public core::TokenModel {
  public:
   LlamaTokenModel(LlamaParts parts, base::Log& log);
@@ -79,8 +79,8 @@ class LlamaTokenModel final : public core::TokenModel {
   llama_memory_t memory_ = nullptr;
   bool can_share_ = false;
   LlamaBatch batch_;
-  std::vector<bool> has_output_;      // [batch] of the last decode
-  std::vector<float*> saved_rows_;    // [batch] if it took several calls: their rows, kept in saved_
+  std::vector<bool> has_output_;    // [batch] of the last decode
+  std::vector<float*> saved_rows_;  // [batch] if it took several calls: their rows, kept in saved_
   std::vector<std::vector<float>> saved_;
   mutable base::Guarded<std::pair<std::string, SharedTemplate>> last_override_;
 };

@@ -21,7 +21,8 @@ Container filled(std::size_t guess, const Fill& fill) {
 }  // namespace
 
 domain::Tokens LlamaVocab::tokenize(std::string_view text, bool add_bos, bool special) const {
-  // llama.cpp counts in 32 bits; longer texts are over every limit anyway, and an empty result is refused by the caller.
+  // llama.cpp counts in 32 bits; longer texts are over every limit anyway, and an empty result is refused by the
+  // caller.
   if (text.size() > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max() / 2)) return {};
   const auto length = static_cast<std::int32_t>(text.size());
   auto tokens = filled<domain::Tokens>(text.size() / 2 + 16, [&](llama_token* data, std::int32_t capacity) {
@@ -53,12 +54,15 @@ std::string LlamaVocab::detokenize(const domain::Tokens& tokens) const {
     known.erase(known.begin());
   }
   return head + filled<std::string>(known.size() * 8, [&](char* data, std::int32_t capacity) {
-           return llama_detokenize(vocab_, known.data(), static_cast<std::int32_t>(known.size()), data, capacity, false, true);
+           return llama_detokenize(vocab_, known.data(), static_cast<std::int32_t>(known.size()), data, capacity, false,
+                                   true);
          });
 }
 
 bool LlamaVocab::is_end(domain::Token token) const { return has(token) && llama_vocab_is_eog(vocab_, token); }
 
-std::string LlamaVocab::text_of(domain::Token token) const { return token == LLAMA_TOKEN_NULL ? std::string() : piece(token, true); }
+std::string LlamaVocab::text_of(domain::Token token) const {
+  return token == LLAMA_TOKEN_NULL ? std::string() : piece(token, true);
+}
 
 }  // namespace hearth::engine::llama

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <llama.h>
-
 #include <string>
 
 #include "engine/core/vocab.hpp"
@@ -9,8 +8,8 @@
 namespace hearth::engine::llama {
 
 // A llama.cpp vocabulary. REQUIRES: the model outlives it.
-// Control tokens' texts and end tokens are the model's; a prompt that already begins with the text of the BOS token does not
-// get a second one (chat templates write it themselves).
+// Control tokens' texts and end tokens are the model's; a prompt that already begins with the text of the BOS token
+// does not get a second one (chat templates write it themselves).
 class LlamaVocab final : public core::Vocab {
  public:
   explicit LlamaVocab(const llama_vocab* vocab) : vocab_(vocab) {}

@@ -13,7 +13,8 @@ struct MappedMemory {
 };
 [[nodiscard]] MappedMemory mapped_memory();
 
-// Cores that this process may use: its CPU affinity without hyper-threads of one core, at most the container's CPU quota.
+// Cores that this process may use: its CPU affinity without hyper-threads of one core, at most the container's CPU
+// quota.
 [[nodiscard]] std::int32_t usable_cores();
 
 }  // namespace hearth::engine::llama

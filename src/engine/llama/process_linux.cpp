@@ -1,10 +1,9 @@
-#include <fmt/format.h>
-#include <sched.h>
-
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <fmt/format.h>
 #include <fstream>
+#include <sched.h>
 #include <set>
 #include <string>
 #include <thread>
@@ -41,8 +40,10 @@ MappedMemory mapped_memory() {
     unsigned long long to = 0;
     std::array<char, 5> flags{};
     if (std::sscanf(line.c_str(), "%llx-%llx %4s", &from, &to, flags.data()) != 3) continue;
-    if (flags[1] == 'w' && flags[3] == 'p') sum.own += base::Bytes{to - from};
-    else if (flags[1] != 'w' && flags[2] != 'x' && line.find('/') != std::string::npos) sum.files += base::Bytes{to - from};
+    if (flags[1] == 'w' && flags[3] == 'p')
+      sum.own += base::Bytes{to - from};
+    else if (flags[1] != 'w' && flags[2] != 'x' && line.find('/') != std::string::npos)
+      sum.files += base::Bytes{to - from};
   }
   return sum;
 }

@@ -1,9 +1,9 @@
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <functional>
+#include <gtest/gtest.h>
 #include <memory>
+#include <ostream>
 #include <string>
 #include <string_view>
 
@@ -13,21 +13,24 @@
 
 namespace hearth::engine::testing {
 
-// How the contract suite gets an engine, and what it may expect of it. The rest it reads from the engine's capabilities.
+// How the contract suite gets an engine, and what it may expect of it. The rest it reads from the engine's
+// capabilities.
 struct EngineFactory {
   std::string name;
   // An engine with one model. Its context (with context_tokens = 0) has at least 256 tokens per conversation.
   std::function<std::unique_ptr<Engine>(const core::TokenEngineOptions&)> make;
-  // The prompt of a completion that the engine answers with exactly this text and then its end token. Empty: it cannot be told
-  // what to say, and the parts of the suite that need it are skipped.
+  // The prompt of a completion that the engine answers with exactly this text and then its end token. Empty: it cannot
+  // be told what to say, and the parts of the suite that need it are skipped.
   std::function<std::string(std::string_view)> prompt_for;
-  bool reuses_prefixes = true;   // of prompts that differ in their end
-  // Logits do not depend, to the last bit, on what else is in the batch or on what was cached. Otherwise the suite compares
-  // answers only where both were computed in the same way.
+  bool reuses_prefixes = true;  // of prompts that differ in their end
+  // Logits do not depend, to the last bit, on what else is in the batch or on what was cached. Otherwise the suite
+  // compares answers only where both were computed in the same way.
   bool exact_in_batches = true;
   // What is wrong inside after a test; empty: nothing. Called before the engine is destroyed.
   std::function<std::string()> check;
 };
+
+inline void PrintTo(const EngineFactory& factory, std::ostream* out) { *out << factory.name; }
 
 // What every engine must do: INSTANTIATE_TEST_SUITE_P(Name, EngineContract, ::testing::Values(factory), factory_name).
 class EngineContract : public ::testing::TestWithParam<EngineFactory> {

@@ -108,9 +108,11 @@ TEST_P(EngineContract, SlowReaderPausesOnlyItself) {
   EXPECT_EQ(answer_of(quick).usage.completion, 20);
   EXPECT_FALSE(slow.sink->ended());
   EXPECT_EQ(slow.sink->refused(), 1U) << "asked again only after resume()";
+  const auto steps = engine_->stats().steps;
   engine_->resume(slow.ticket);
   run();
   EXPECT_EQ(slow.sink->refused(), 2U);
+  EXPECT_EQ(engine_->stats().steps, steps) << "who still refuses gets no further work";
   slow.sink->refuse(false);
   engine_->resume(slow.ticket);
   run();
@@ -188,7 +190,8 @@ TEST_P(EngineContract, HighPriorityGoesFirst) {
   make({.parallel = 1, .step_tokens = 64});
   std::vector<Client> clients;
   std::vector<int> order;
-  for (const auto priority : {domain::Priority::kLow, domain::Priority::kNormal, domain::Priority::kHigh, domain::Priority::kNormal}) {
+  for (const auto priority :
+       {domain::Priority::kLow, domain::Priority::kNormal, domain::Priority::kHigh, domain::Priority::kNormal}) {
     auto request = completion("Once upon a time", 2);
     request.envelope.priority = priority;
     clients.push_back(submit(request));

@@ -79,7 +79,8 @@ TEST_P(EngineContract, ChatLosesItsOldestMessagesWhenAsked) {
     chat.messages.push_back({.role = role, .parts = {domain::TextPart{std::move(text)}}});
   };
   say(domain::Role::kSystem, "Be kind.");
-  for (int i = 0; i < 30; ++i) say(i % 2 == 0 ? domain::Role::kUser : domain::Role::kAssistant, "some words of turn " + std::to_string(i));
+  for (int i = 0; i < 30; ++i)
+    say(i % 2 == 0 ? domain::Role::kUser : domain::Role::kAssistant, "some words of turn " + std::to_string(i));
   say(domain::Role::kUser, "the last");
   chat.generation = completion("", 3).generation;
   const auto error = refusal(chat);

@@ -144,7 +144,8 @@ TEST_P(EngineContract, WhatLookedLikeAStopStringIsDelivered) {
 TEST_P(EngineContract, CharactersAreNeverSplit) {
   if (!scripted()) GTEST_SKIP() << "cannot be told what to say";
   const std::string text = "ä€😀, 中文 и ещё";
-  EXPECT_EQ(answer(to_the_end(GetParam().prompt_for(text))).choices.at(0).text(), text);  // order_violation checks each delta
+  EXPECT_EQ(answer(to_the_end(GetParam().prompt_for(text))).choices.at(0).text(),
+            text);  // order_violation checks each delta
 }
 
 TEST_P(EngineContract, EndTokenEndsUnlessIgnored) {
@@ -235,7 +236,8 @@ TEST_P(EngineContract, EmbeddingsAreUnitVectorsInOrder) {
   };
   for (std::size_t i = 0; i < 4; ++i) {
     EXPECT_EQ(out.embeddings[i].index, static_cast<std::int32_t>(i));
-    EXPECT_EQ(out.embeddings[i].values.size(), static_cast<std::size_t>(engine_->info().capabilities.embedding_dimensions));
+    EXPECT_EQ(out.embeddings[i].values.size(),
+              static_cast<std::size_t>(engine_->info().capabilities.embedding_dimensions));
     EXPECT_NEAR(length(out.embeddings[i].values), 1, 1e-4);
   }
   for (std::size_t d = 0; d < out.embeddings[0].values.size(); ++d) {
@@ -257,7 +259,8 @@ TEST_P(EngineContract, TokensAndTextGoBothWays) {
   const auto back = engine_->detokenize({.envelope = {}, .tokens = tokens->tokens});
   ASSERT_TRUE(back);
   EXPECT_EQ(*back, text);
-  EXPECT_EQ(answer(domain::TokenizeRequest{.text = text, .add_special = false, .parse_special = false}).tokenized, *tokens);
+  EXPECT_EQ(answer(domain::TokenizeRequest{.text = text, .add_special = false, .parse_special = false}).tokenized,
+            *tokens);
   EXPECT_FALSE(engine_->detokenize({.envelope = {}, .tokens = {engine_->info().capabilities.vocabulary + 1'000'000}}));
 }
 

@@ -1,5 +1,6 @@
 // The contract suite over the test engine, in the shapes that models come in.
 #include "engine/testing/contract.hpp"
+
 #include "engine/testing/test_model.hpp"
 
 namespace hearth::engine::testing {
@@ -17,7 +18,8 @@ EngineFactory factory(std::string name, TestModelOptions options) {
           .make =
               [parts, options = std::move(options)](const core::TokenEngineOptions& engine) {
                 parts->control = std::make_shared<TestControl>();
-                return core::make_token_engine(std::make_unique<TestModel>(options, parts->control), engine, parts->clock, parts->log);
+                return core::make_token_engine(std::make_unique<TestModel>(options, parts->control), engine,
+                                               parts->clock, parts->log);
               },
           .prompt_for = TestModel::prompt_for,
           .reuses_prefixes = shares,
@@ -29,9 +31,9 @@ EngineFactory factory(std::string name, TestModelOptions options) {
               }};
 }
 
-const auto kShapes = ::testing::Values(factory("Test", {}), factory("FewCells", {.kv_cells = 700}),
-                                       factory("FewSequences", {.sequences = 4}), factory("SmallBatches", {.batch_tokens = 7}),
-                                       factory("Recurrent", {.shares_prefixes = false}));
+const auto kShapes = ::testing::Values(
+    factory("Test", {}), factory("FewCells", {.kv_cells = 700}), factory("FewSequences", {.sequences = 4}),
+    factory("SmallBatches", {.batch_tokens = 7}), factory("Recurrent", {.shares_prefixes = false}));
 INSTANTIATE_TEST_SUITE_P(Test, EngineContract, kShapes, factory_name);
 
 }  // namespace

@@ -9,7 +9,9 @@ namespace {
 using core::DecodeStatus;
 using Misuses = std::vector<std::string>;
 
-std::string prompt(int i) { return "story " + std::to_string(i) + " which is long enough for more than one step of the engine"; }
+std::string prompt(int i) {
+  return "story " + std::to_string(i) + " which is long enough for more than one step of the engine";
+}
 
 std::vector<std::string> texts_alone(int count, const TestModelOptions& model) {
   std::vector<std::string> out;
@@ -23,7 +25,9 @@ TEST(Faults, AbortAtAnyStepChangesNothing) {
     const auto alone = texts_alone(3, model);
     for (std::uint64_t n = 1; n <= 26; ++n) {
       Harness h(model, {.parallel = 3, .step_tokens = 24});
-      h.control->on_batch = [n](std::uint64_t at, auto) { return at == n ? DecodeStatus::kAborted : DecodeStatus::kOk; };
+      h.control->on_batch = [n](std::uint64_t at, auto) {
+        return at == n ? DecodeStatus::kAborted : DecodeStatus::kOk;
+      };
       std::vector<Harness::Client> clients;
       for (int i = 0; i < 3; ++i) clients.push_back(h.submit(completion(prompt(i), 20)));
       h.run();
@@ -55,7 +59,9 @@ TEST(Faults, NoSpaceAtAnyStepChangesNothing) {
   for (std::uint64_t n = 1; n <= 30; ++n) {
     Harness h({}, {.parallel = 3, .step_tokens = 24});
     // Several in a row: reaches the later remedies.
-    h.control->on_batch = [n](std::uint64_t at, auto) { return at >= n && at < n + 7 ? DecodeStatus::kNoSpace : DecodeStatus::kOk; };
+    h.control->on_batch = [n](std::uint64_t at, auto) {
+      return at >= n && at < n + 7 ? DecodeStatus::kNoSpace : DecodeStatus::kOk;
+    };
     std::vector<Harness::Client> clients;
     for (int i = 0; i < 3; ++i) clients.push_back(h.submit(completion(prompt(i), 20)));
     h.run();

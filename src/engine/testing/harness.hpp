@@ -16,7 +16,9 @@ namespace hearth::engine::testing {
 // A clock that stands still until it is told otherwise. Thread-safe.
 class TestClock final : public base::Clock {
  public:
-  [[nodiscard]] base::SteadyTime now() const override { return base::SteadyTime(base::SteadyTime::duration(ticks_.load())); }
+  [[nodiscard]] base::SteadyTime now() const override {
+    return base::SteadyTime(base::SteadyTime::duration(ticks_.load()));
+  }
   [[nodiscard]] base::WallTime wall() const override { return {}; }
   void advance(std::chrono::nanoseconds span) { ticks_ += span.count(); }
 

@@ -1,8 +1,7 @@
 #include "engine/testing/test_model.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <fmt/format.h>
 #include <limits>
 #include <utility>
 
@@ -18,7 +17,9 @@ std::uint64_t mix(std::uint64_t x) {  // splitmix64
   return x ^ (x >> 31U);
 }
 
-float noise(std::uint64_t x) { return static_cast<float>(mix(x) >> 40U) / static_cast<float>(1U << 23U) - 1.0F; }  // [-1, 1)
+float noise(std::uint64_t x) {
+  return static_cast<float>(mix(x) >> 40U) / static_cast<float>(1U << 23U) - 1.0F;
+}  // [-1, 1)
 
 }  // namespace
 
@@ -69,12 +70,14 @@ DecodeStatus TestModel::begin(std::span<const core::BatchToken> batch, std::size
     if (const auto status = control_->on_batch(n, batch); status != DecodeStatus::kOk) return status;
   }
   const bool bounded = options_.kv_cells > 0;
-  if (bounded && control_->cells_used + static_cast<std::int32_t>(batch.size()) > options_.kv_cells) return DecodeStatus::kNoSpace;
+  if (bounded && control_->cells_used + static_cast<std::int32_t>(batch.size()) > options_.kv_cells)
+    return DecodeStatus::kNoSpace;
   return DecodeStatus::kOk;
 }
 
 bool TestModel::store(const core::BatchToken& token) {
-  if (token.sequence < 0 || token.sequence >= options_.sequences) return broken(fmt::format("sequence {}", token.sequence)), false;
+  if (token.sequence < 0 || token.sequence >= options_.sequences)
+    return broken(fmt::format("sequence {}", token.sequence)), false;
   if (token.token < 0 || token.token >= vocab_.size()) return broken(fmt::format("token {}", token.token)), false;
   Cells& cells = sequences_[static_cast<std::size_t>(token.sequence)];
   if (token.position != static_cast<core::Position>(cells.size())) {

@@ -20,18 +20,18 @@ struct TestModelOptions {
   std::int32_t context_tokens = 512;
   std::int32_t embedding_dimensions = 16;
   bool shares_prefixes = true;
-  bool strict_template = false;              // the first message after system messages must be the user's
+  bool strict_template = false;  // the first message after system messages must be the user's
   std::vector<std::string> template_stops;
   domain::TaskSet tasks{domain::Task::kChat, domain::Task::kComplete, domain::Task::kEmbed};
 };
 
 // The test's hand on a model that an engine owns.
 struct TestControl {
-  // Called at the beginning of each decode and embed (n counts both from 1): may block, call the engine, or return a fault.
-  // kOk: evaluate. Set before the engine steps.
+  // Called at the beginning of each decode and embed (n counts both from 1): may block, call the engine, or return a
+  // fault. kOk: evaluate. Set before the engine steps.
   std::function<core::DecodeStatus(std::uint64_t n, std::span<const core::BatchToken> batch)> on_batch;
   std::atomic<std::uint64_t> batches = 0;
-  std::atomic<std::uint64_t> tokens = 0;      // evaluated
+  std::atomic<std::uint64_t> tokens = 0;  // evaluated
   std::atomic<std::uint64_t> interrupts = 0;
   std::atomic<std::int32_t> cells_used = 0;
   base::Guarded<std::vector<std::string>> misuse;  // each call that broke TokenModel's contract; must stay empty
@@ -41,9 +41,9 @@ struct TestControl {
   }
 };
 
-// A deterministic model without weights. Its logits are a hash of all that the KV cache really holds for the sequence, so a wrong
-// reuse, position or order changes the answer. A prompt that contains "<<text>>" is answered by exactly `text`, byte by byte, and
-// the end token (in a chat too). Otherwise the answer is noise, mostly letters.
+// A deterministic model without weights. Its logits are a hash of all that the KV cache really holds for the sequence,
+// so a wrong reuse, position or order changes the answer. A prompt that contains "<<text>>" is answered by exactly
+// `text`, byte by byte, and the end token (in a chat too). Otherwise the answer is noise, mostly letters.
 class TestModel final : public core::TokenModel {
  public:
   explicit TestModel(TestModelOptions options, std::shared_ptr<TestControl> control = nullptr);

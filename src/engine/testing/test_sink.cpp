@@ -1,8 +1,7 @@
 #include "engine/testing/test_sink.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <fmt/format.h>
 #include <iterator>
 
 #include "base/strings.hpp"
@@ -23,7 +22,8 @@ struct OrderCheck {
   bool ended = false;
 
   ChoiceState* at(std::int32_t choice) {
-    return choice >= 0 && static_cast<std::size_t>(choice) < choices.size() ? &choices[static_cast<std::size_t>(choice)] : nullptr;
+    return choice >= 0 && static_cast<std::size_t>(choice) < choices.size() ? &choices[static_cast<std::size_t>(choice)]
+                                                                            : nullptr;
   }
   std::string operator()(const domain::Started&) {
     if (started) return "a second Started";
@@ -32,7 +32,8 @@ struct OrderCheck {
   }
   std::string operator()(const domain::BlockOpened& e) {
     ChoiceState* c = at(e.choice);
-    if (!started || c == nullptr || c->finished || c->open || e.index != c->blocks) return fmt::format("BlockOpened of choice {}", e.choice);
+    if (!started || c == nullptr || c->finished || c->open || e.index != c->blocks)
+      return fmt::format("BlockOpened of choice {}", e.choice);
     c->open = true;
     ++c->blocks;
     return {};
@@ -51,7 +52,8 @@ struct OrderCheck {
   }
   std::string operator()(const domain::ChoiceFinished& e) {
     ChoiceState* c = at(e.choice);
-    if (c == nullptr || c->open || c->finished || c->blocks == 0) return fmt::format("ChoiceFinished of choice {}", e.choice);
+    if (c == nullptr || c->open || c->finished || c->blocks == 0)
+      return fmt::format("ChoiceFinished of choice {}", e.choice);
     c->finished = true;
     return {};
   }
@@ -128,7 +130,8 @@ Result<domain::Answer> TestSink::answer() const {
 std::string TestSink::text(std::int32_t choice) const {
   std::string out;
   for (const auto& event : events()) {
-    if (const auto* delta = std::get_if<domain::Delta>(&event); delta != nullptr && delta->choice == choice) out += delta->text;
+    if (const auto* delta = std::get_if<domain::Delta>(&event); delta != nullptr && delta->choice == choice)
+      out += delta->text;
   }
   return out;
 }
@@ -138,7 +141,8 @@ std::string order_violation(const std::vector<domain::Event>& events, std::int32
   check.choices.resize(static_cast<std::size_t>(choices));
   for (std::size_t i = 0; i < events.size(); ++i) {
     if (check.ended) return fmt::format("event {} after the end", i);
-    if (auto wrong = std::visit(check, events[i]); !wrong.empty()) return fmt::format("event {}: {} out of order", i, wrong);
+    if (auto wrong = std::visit(check, events[i]); !wrong.empty())
+      return fmt::format("event {}: {} out of order", i, wrong);
   }
   return {};
 }

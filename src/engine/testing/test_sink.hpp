@@ -22,10 +22,10 @@ class TestSink final : public Sink {
   std::function<void(const std::vector<domain::Event>&)> on_offer;
 
   [[nodiscard]] std::vector<domain::Event> events() const;
-  [[nodiscard]] std::size_t offers() const;   // taken
+  [[nodiscard]] std::size_t offers() const;  // taken
   [[nodiscard]] std::size_t refused() const;
   [[nodiscard]] bool ended() const;
-  [[nodiscard]] std::size_t ends() const;     // Finished and Failed events
+  [[nodiscard]] std::size_t ends() const;  // Finished and Failed events
   // The fold of the events; an error if the stream failed, broke the order, or has not ended.
   [[nodiscard]] Result<domain::Answer> answer() const;
   // The text of a choice so far.
@@ -40,7 +40,8 @@ class TestSink final : public Sink {
   std::size_t refuse_after_ = static_cast<std::size_t>(-1);
 };
 
-// Nothing if the events keep the order of domain/event.hpp; else what is wrong. `choices`: how many the request asked for.
+// Nothing if the events keep the order of domain/event.hpp; else what is wrong. `choices`: how many the request asked
+// for.
 [[nodiscard]] std::string order_violation(const std::vector<domain::Event>& events, std::int32_t choices);
 
 }  // namespace hearth::engine::testing

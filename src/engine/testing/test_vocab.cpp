@@ -4,7 +4,8 @@ namespace hearth::engine::testing {
 
 TestVocab::TestVocab() {
   for (int byte = 0; byte < 256; ++byte) pieces_.emplace_back(1, static_cast<char>(byte));
-  for (const char* piece : {"<s>", "</s>", "hello", " world", "the ", "ing", "\n\n", "é", "€", "\xF0\x9F", "\x98\x80", "ä\xE2\x82"}) {
+  for (const char* piece :
+       {"<s>", "</s>", "hello", " world", "the ", "ing", "\n\n", "é", "€", "\xF0\x9F", "\x98\x80", "ä\xE2\x82"}) {
     pieces_.emplace_back(piece);
   }
 }

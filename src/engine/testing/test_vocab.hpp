@@ -8,7 +8,8 @@
 
 namespace hearth::engine::testing {
 
-// One token per byte (id = byte), "<s>" (beginning), "</s>" (end), and a few pieces of several bytes, parts of characters among them.
+// One token per byte (id = byte), "<s>" (beginning), "</s>" (end), and a few pieces of several bytes, parts of
+// characters among them.
 class TestVocab final : public core::Vocab {
  public:
   static constexpr domain::Token kBos = 256;

@@ -35,7 +35,8 @@ TEST(TokenEngine, CachedSequenceIsTakenOverWithoutCopy) {
 
 TEST(TokenEngine, RecurrentModelContinuesWhatItHolds) {
   Harness h({.shares_prefixes = false});
-  const auto tokens = h.engine->tokenize({.text = "a story about rain", .add_special = true, .parse_special = true})->tokens;
+  const auto tokens =
+      h.engine->tokenize({.text = "a story about rain", .add_special = true, .parse_special = true})->tokens;
   auto first = completion("", 1);
   first.prompts[0] = tokens;
   (void)h.text_alone(first);
@@ -161,7 +162,8 @@ TEST(TokenEngine, EmbeddingsAndGenerationTakeTurns) {
 TEST(TokenEngine, EmbeddingsOfSeveralRequestsShareABatch) {
   Harness h({.kv_cells = 0, .tasks = {domain::Task::kEmbed}}, {.parallel = 8, .step_tokens = 64});
   std::vector<Harness::Client> clients;
-  for (int i = 0; i < 6; ++i) clients.push_back(h.submit(domain::EmbedRequest{.inputs = {"text " + std::to_string(i)}}));
+  for (int i = 0; i < 6; ++i)
+    clients.push_back(h.submit(domain::EmbedRequest{.inputs = {"text " + std::to_string(i)}}));
   h.run();
   for (const auto& client : clients) EXPECT_EQ(client.answer().embeddings.size(), 1U);
   EXPECT_EQ(h.control->batches, 1U);

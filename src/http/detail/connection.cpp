@@ -85,7 +85,7 @@ void Connection::cancel(CancelReason reason) {
   const auto self = shared_from_this();
   if (active_ != nullptr) {
     if (active_->reason() != CancelReason::kNone) return;
-    if (reason == CancelReason::kClientGone) ++server_->clients_gone;
+    if (reason == CancelReason::kClientGone && !active_->complete()) ++server_->clients_gone;
     active_->leave(reason);
     cancelled_.emit(asio::cancellation_type::terminal);
   }
@@ -163,10 +163,10 @@ rt::Task<Connection::Next> Connection::read_head(RequestParser& parser) {
 
 // Decides on the body before it arrives.
 rt::Task<Connection::Next> Connection::admit(RequestParser& parser) {
-  base::Bytes max;
+  RoutePolicy policy;
   std::string bug;
   try {
-    max = server_->service.policy(parser.head()).body_max;
+    policy = server_->service.policy(parser.head());
   } catch (...) {
     bug = describe(std::current_exception());
   }
@@ -175,6 +175,8 @@ rt::Task<Connection::Next> Connection::admit(RequestParser& parser) {
     Error error{.code = ErrorCode::kInternal, .message = "internal error"};
     co_return co_await refuse(parser, std::move(error), 500, true);
   }
+  if (policy.refusal) co_return co_await refuse(parser, *std::move(policy.refusal), 0, true);
+  const base::Bytes max = policy.body_max;
   parser.limit_body(max);
   const auto declared = parser.declared_length();
   if (declared && *declared > max.count) {
@@ -260,13 +262,13 @@ rt::Task<bool> Connection::after_handler(RequestParser& parser, const WireWriter
   co_return false;
 }
 
-// Answers in the server's own name. `keep`: the connection may live on once the rest of the body has been read away.
+// Answers in the server's own name; status 0 = the service's. `keep`: the connection may live on once the rest of the body has been read away.
 rt::Task<Connection::Next> Connection::refuse(RequestParser& parser, Error error, int status, bool keep) {
   const bool body_follows = parser.head_done() && !parser.done();
   const auto declared = body_follows ? parser.declared_length() : std::nullopt;
   if (body_follows && (parser.expects_continue() || !declared || *declared > kDrainMax.count)) keep = false;
   Response response = server_->service.refuse(parser.head(), error);
-  response.status = status;
+  if (status != 0) response.status = status;
   WireWriter writer(*wire_, facts(parser, keep), [] {});
   const auto sent = co_await writer.respond(std::move(response));
   if (!sent) co_return Next::kClose;

@@ -157,6 +157,9 @@ Result<Fed> RequestParser::feed(std::string_view bytes) {
     if (impl_->foreign_encoding) {
       return fail(ErrorCode::kInvalidRequest, "the only Transfer-Encoding accepted is 'chunked'");
     }
+    if (impl_->request.version < 11 && impl_->chunked()) {
+      return fail(ErrorCode::kInvalidRequest, "HTTP/1.0 has no Transfer-Encoding");
+    }
     HEARTH_CHECK(complete_head(impl_->request, impl_->host_count));
   }
   return fed;

@@ -79,15 +79,18 @@ void Scheduler::prepare_choice(Choice& choice) {
   const auto& settings = work.generation;
   choice.tokens = work.prompts[choice.prompt].tokens;
   choice.prompt_tokens = static_cast<std::int32_t>(choice.tokens.size());
-  choice.generated_max = std::min(settings.max_tokens.value_or(work.context_tokens), work.context_tokens - choice.prompt_tokens);
-  choice.sampler.emplace(settings.sampling, work.seed + static_cast<std::uint64_t>(choice.index), model_.vocab().size());
+  choice.generated_max =
+      std::min(settings.max_tokens.value_or(work.context_tokens), work.context_tokens - choice.prompt_tokens);
+  choice.sampler.emplace(settings.sampling, work.seed + static_cast<std::uint64_t>(choice.index),
+                         model_.vocab().size());
   for (const domain::Token token : choice.tokens) choice.sampler->accept(token);
   auto stops = settings.stop;
   stops.insert(stops.end(), work.model_stops.begin(), work.model_stops.end());
   choice.text.emplace(std::move(stops));
 }
 
-// Gives the choice a sequence id that holds as much of its tokens as possible, its last one excepted (its logits are needed).
+// Gives the choice a sequence id that holds as much of its tokens as possible, its last one excepted (its logits are
+// needed).
 void Scheduler::attach(Choice& choice) {
   const auto usable = std::span(choice.tokens).first(choice.tokens.size() - 1);
   if (!index_.any_free() && !index_.least_recent() && !demote_paused()) return;

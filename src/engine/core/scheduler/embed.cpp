@@ -25,21 +25,18 @@ bool Scheduler::evaluate_embeddings() {
     clear_inputs();
     switch (status) {
       case DecodeStatus::kOk:
-      case DecodeStatus::kAborted:
-        return true;
-      case DecodeStatus::kFailed:
-        fail_model();
-        return true;
-      case DecodeStatus::kNoSpace:
-        break;
+      case DecodeStatus::kAborted: return true;
+      case DecodeStatus::kFailed: fail_model(); return true;
+      case DecodeStatus::kNoSpace: break;
     }
     if (evict_one()) continue;
     if (count > 1) {
       inputs_max = count / 2;
     } else if (!demote_paused()) {
       if (!running_.empty()) return false;  // cells come free when these end
-      fail_with(first, Error{.code = ErrorCode::kContextLength,
-                             .message = fmt::format("the KV cache of {} cells has no room for the input", model_.kv_cells())});
+      fail_with(first,
+                Error{.code = ErrorCode::kContextLength,
+                      .message = fmt::format("the KV cache of {} cells has no room for the input", model_.kv_cells())});
       return true;
     }
   }
@@ -82,7 +79,7 @@ void Scheduler::collect_embeddings() {
   for (const auto& input : inputs_) {
     Job& job = *input.job;
     if (job.cancelled) continue;
-    if (!job.started) job.prefilled = clock_.now();
+    job.prefilled = clock_.now();
     start(job, info_);
     embed(job, model_.embedding(input.sequence));
     stats_.prompt_tokens += job.embedding->inputs[input.input].size();

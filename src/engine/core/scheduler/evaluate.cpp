@@ -17,12 +17,8 @@ bool Scheduler::evaluate_tokens() {
         take_mail();  // who cancelled meanwhile gets nothing more
         sample();
         return true;
-      case DecodeStatus::kAborted:
-        rewind();
-        return true;
-      case DecodeStatus::kFailed:
-        fail_model();
-        return true;
+      case DecodeStatus::kAborted: rewind(); return true;
+      case DecodeStatus::kFailed: fail_model(); return true;
       case DecodeStatus::kNoSpace:
         if (!make_room(prefill_tokens)) return true;
     }
@@ -68,8 +64,8 @@ DecodeStatus Scheduler::run_batch(bool embedding) {
   return status;
 }
 
-// After kNoSpace, the cheapest first: forget what is only cached; take in less of the prompts; take the cells of slow readers;
-// let the youngest start again later. false: nothing helps, the one that runs alone has failed.
+// After kNoSpace, the cheapest first: forget what is only cached; take in less of the prompts; take the cells of slow
+// readers; let the youngest start again later. false: nothing helps, the one that runs alone has failed.
 bool Scheduler::make_room(std::int32_t& prefill_tokens) {
   if (evict_one()) {
     const auto needed = static_cast<std::int32_t>(batch_.size());
@@ -91,9 +87,10 @@ bool Scheduler::make_room(std::int32_t& prefill_tokens) {
     requeue(youngest, false);
     return true;
   }
-  fail_with(*youngest.job, Error{.code = ErrorCode::kContextLength,
-                                 .message = fmt::format("the KV cache of {} cells has no room for token {} of this request",
-                                                        model_.kv_cells(), youngest.evaluated + 1)});
+  fail_with(*youngest.job,
+            Error{.code = ErrorCode::kContextLength,
+                  .message = fmt::format("the KV cache of {} cells has no room for token {} of this request",
+                                         model_.kv_cells(), youngest.evaluated + 1)});
   return false;
 }
 
@@ -124,7 +121,8 @@ void Scheduler::sample() {
   for (const Share& share : shares_) {
     end += static_cast<std::size_t>(share.tokens);
     Choice& choice = *eligible_[share.index];
-    if (batch_[end - 1].output && choice.stage == Choice::Stage::kRunning && !choice.job->cancelled) on_output(choice, end - 1);
+    if (batch_[end - 1].output && choice.stage == Choice::Stage::kRunning && !choice.job->cancelled)
+      on_output(choice, end - 1);
   }
 }
 
@@ -135,7 +133,8 @@ void Scheduler::on_output(Choice& choice, std::size_t batch_index) {
   if (choice.generated_max <= 0) return end_choice(choice, domain::FinishReason::kLength, {});
   const auto row = model_.logits(batch_index);
   if (settings.sampling.ignore_eos) {
-    for (const domain::Token t : end_tokens_) row[static_cast<std::size_t>(t)] = -std::numeric_limits<float>::infinity();
+    for (const domain::Token t : end_tokens_)
+      row[static_cast<std::size_t>(t)] = -std::numeric_limits<float>::infinity();
   }
   const Draw draw = choice.sampler->sample(row, settings.logprobs ? settings.top_logprobs : -1);
   if (model_.vocab().is_end(draw.token)) return end_choice(choice, domain::FinishReason::kStop, {});
@@ -169,7 +168,8 @@ void Scheduler::end_choice(Choice& choice, domain::FinishReason reason, std::str
 void Scheduler::fail_model() {
   broken_ = true;
   log_.error("model '{}' failed to evaluate a batch; all its requests fail", info_.name);
-  const Error error{.code = ErrorCode::kBackendError, .message = "the model failed to evaluate a batch; it must be loaded again"};
+  const Error error{.code = ErrorCode::kBackendError,
+                    .message = "the model failed to evaluate a batch; it must be loaded again"};
   inbox_.close(error);
   fail_all(error);
 }

@@ -32,7 +32,8 @@ bool Scheduler::step() {
     admit();
     const bool embed_first = embeds() && embed_turn_;
     embed_turn_ = !embed_first;
-    const bool evaluated = embed_first ? evaluate_embeddings() || evaluate_tokens() : evaluate_tokens() || evaluate_embeddings();
+    const bool evaluated =
+        embed_first ? evaluate_embeddings() || evaluate_tokens() : evaluate_tokens() || evaluate_embeddings();
     worked = worked || evaluated;
     if (evaluated) ++stats_.steps;
   }
@@ -59,7 +60,8 @@ bool Scheduler::take_mail() {
   mail_.submissions.clear();
   const auto each = [this](const std::vector<Ticket>& tickets, auto&& act) {
     for (const Ticket ticket : tickets) {
-      if (const auto found = by_ticket_.find(ticket); found != by_ticket_.end() && !found->second->cancelled) act(*found->second);
+      if (const auto found = by_ticket_.find(ticket); found != by_ticket_.end() && !found->second->cancelled)
+        act(*found->second);
     }
   };
   each(mail_.cancelled, [this](Job& job) { cancel(job); });
@@ -157,7 +159,9 @@ void Scheduler::publish() {
   stats_.paused = static_cast<std::uint32_t>(std::ranges::count_if(jobs_, [](const auto& job) { return job->paused; }));
   stats_.kv_cells_used = static_cast<std::uint32_t>(index_.cells_used());
   published_.with([this](Stats& out) { out = stats_; });
-  inbox_.set_pace({.idle_slots = std::max(parallel_ - static_cast<std::int32_t>(busy), 0), .slots = parallel_, .request = request_time_});
+  inbox_.set_pace({.idle_slots = std::max(parallel_ - static_cast<std::int32_t>(busy), 0),
+                   .slots = parallel_,
+                   .request = request_time_});
 }
 
 }  // namespace hearth::engine::core

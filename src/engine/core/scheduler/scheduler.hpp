@@ -16,9 +16,10 @@
 namespace hearth::engine::core {
 
 // The engine thread's half of a token engine: which requests run, what each step evaluates, what the clients get.
-// Jobs are ordered by priority, then by arrival. A choice (one answer of a job) runs while it has a sequence id; at most `parallel`
-// choices that are not paused run at once. What finished stays cached under its id until the id or its cells are needed.
-// REQUIRES: all references outlive it; info.capabilities.slots is the number of choices that run at once.
+// Jobs are ordered by priority, then by arrival. A choice (one answer of a job) runs while it has a sequence id; at
+// most `parallel` choices that are not paused run at once. What finished stays cached under its id until the id or its
+// cells are needed. REQUIRES: all references outlive it; info.capabilities.slots is the number of choices that run at
+// once.
 class Scheduler {
  public:
   struct Parts {

@@ -1,8 +1,7 @@
 #include "engine/core/scheduler/step_plan.hpp"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
+#include <gtest/gtest.h>
 #include <numeric>
 #include <random>
 
@@ -61,7 +60,8 @@ TEST(StepPlan, Invariants) {
     ASSERT_EQ(out.empty(), remaining.empty());
     const auto decoding = std::ranges::count(remaining, 1);
     if (decoding <= limits.batch_tokens) {
-      for (std::size_t i = 0; i < remaining.size(); ++i) ASSERT_TRUE(remaining[i] > 1 || seen[i] == 1) << "a stream was left out";
+      for (std::size_t i = 0; i < remaining.size(); ++i)
+        ASSERT_TRUE(remaining[i] > 1 || seen[i] == 1) << "a stream was left out";
     }
   }
 }

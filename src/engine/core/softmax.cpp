@@ -1,0 +1,78 @@
+#include "engine/core/softmax.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+
+namespace hearth::engine::core {
+namespace {
+
+constexpr float kImpossible = -std::numeric_limits<float>::infinity();
+constexpr std::size_t kLanes = 16;
+
+// 2^n times a polynomial of the rest (coefficients: Cephes, expf).
+inline float exp_inline(float x) {
+  constexpr float kRound = 12582912.0F;  // 1.5 x 2^23: adding it rounds to an integer
+  const float bounded = x < -87.0F ? -87.0F : x;
+  const float n = (bounded * 1.44269504F + kRound) - kRound;
+  const float r = (bounded - n * 0.693359375F) + n * 2.12194440e-4F;
+  float p = 1.9875691500e-4F;
+  p = p * r + 1.3981999507e-3F;
+  p = p * r + 8.3334519073e-3F;
+  p = p * r + 4.1665795894e-2F;
+  p = p * r + 1.6666665459e-1F;
+  p = p * r + 5.0000001201e-1F;
+  p = p * r * r + r + 1.0F;
+  const float scaled = p * std::bit_cast<float>((static_cast<std::int32_t>(n) + 127) << 23);
+  return x < -87.0F ? 0.0F : scaled;
+}
+
+}  // namespace
+
+float exp_of(float x) { return exp_inline(x); }
+
+float max_of(std::span<const float> row) {
+  std::array<float, kLanes> most;
+  most.fill(kImpossible);
+  const std::size_t whole = row.size() - row.size() % kLanes;
+  for (std::size_t i = 0; i < whole; i += kLanes) {
+    for (std::size_t j = 0; j < kLanes; ++j) most[j] = row[i + j] > most[j] ? row[i + j] : most[j];
+  }
+  float out = *std::ranges::max_element(most);
+  for (std::size_t i = whole; i < row.size(); ++i) out = std::max(out, row[i]);
+  return out;
+}
+
+std::size_t index_of_max(std::span<const float> row) {
+  return static_cast<std::size_t>(std::ranges::find(row, max_of(row)) - row.begin());
+}
+
+void make_finite(std::span<float> row) {
+  constexpr float kMost = std::numeric_limits<float>::max();
+  for (float& x : row) {
+    x = std::isnan(x) ? kImpossible : x;
+    x = x > kMost ? kMost : x;
+  }
+}
+
+double sum_exp(std::span<const float> row, float most, float scale) {
+  std::array<double, kLanes> sums{};
+  std::array<float, kSoftmaxBlock> terms;
+  while (!row.empty()) {
+    const std::size_t count = std::min(row.size(), kSoftmaxBlock);
+    for (std::size_t i = 0; i < count; ++i) terms[i] = exp_inline((row[i] - most) * scale);
+    for (std::size_t i = count; i < kSoftmaxBlock; ++i) terms[i] = 0;
+    for (std::size_t i = 0; i < kSoftmaxBlock; i += kLanes) {
+      for (std::size_t j = 0; j < kLanes; ++j) sums[j] += static_cast<double>(terms[i + j]);
+    }
+    row = row.subspan(count);
+  }
+  double out = 0;
+  for (const double sum : sums) out += sum;
+  return out;
+}
+
+}  // namespace hearth::engine::core

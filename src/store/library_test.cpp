@@ -1,0 +1,140 @@
+#include "store/library.hpp"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "store/test_folder.hpp"
+
+namespace hearth::store {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The bundled model is the one GGUF file that is always there.
+const fs::path kEmber = fs::path(HEARTH_SOURCE_DIR) / "models/ember/ember-q8_0.gguf";
+
+class LibraryTest : public ::testing::Test {
+ protected:
+  LibraryTest() : library_({.root = folder_.path(), .models = folder_.path() / "models", .bundled = {}}, log_) {}
+  fs::path place(const std::string& file) {
+    const auto target = folder_.path() / file;
+    fs::create_directories(target.parent_path());
+    fs::copy_file(kEmber, target);
+    return target;
+  }
+  std::vector<std::string> ids() {
+    std::vector<std::string> out;
+    for (const auto& e : library_.entries().value()) out.push_back(e.id());
+    return out;
+  }
+
+  TestFolder folder_;
+  base::NullLog log_;
+  Library library_;
+};
+
+TEST_F(LibraryTest, AnEmptyHomeHasNoModels) {
+  EXPECT_TRUE(ids().empty());
+  const auto missing = library_.find("nope");
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().code, ErrorCode::kModelNotFound);
+  EXPECT_NE(missing.error().message.find("model 'nope' not found"), std::string::npos);
+  EXPECT_NE(missing.error().message.find("hearth import"), std::string::npos);
+}
+
+TEST_F(LibraryTest, FoldersGiveOneIdPerQuantisation) {
+  place("models/org/tiny/tiny-Q8_0.gguf");
+  place("models/org/tiny/tiny-Q4_K_M.gguf");
+  EXPECT_EQ(ids(), (std::vector<std::string>{"org/tiny", "org/tiny:q8_0"}));
+  EXPECT_EQ(library_.find("ORG/Tiny")->name.tag(), "q4_k_m");
+  EXPECT_EQ(library_.find("org/tiny:latest")->name.tag(), "q4_k_m");
+  EXPECT_EQ(library_.find("org/tiny:Q8_0")->name.tag(), "q8_0");
+  EXPECT_FALSE(library_.find("org/tiny:q2_k"));
+  EXPECT_FALSE(library_.find("tiny"));
+}
+
+TEST_F(LibraryTest, ImportCopiesNothingAndDeleteKeepsTheFile) {
+  const auto file = place("elsewhere/My Model-Q8_0.gguf");
+  const auto entry = library_.import(file, "");
+  ASSERT_TRUE(entry) << entry.error().message;
+  EXPECT_EQ(entry->id(), "My Model");
+  EXPECT_EQ(entry->path, fs::canonical(file));
+  EXPECT_TRUE(library_.import(file, "")) << "importing the same file again is fine";
+  EXPECT_EQ(library_.card(*entry)->name, "My Model");
+  EXPECT_FALSE(fs::exists(folder_.path() / "models"));
+  ASSERT_TRUE(library_.remove("my model"));
+  EXPECT_TRUE(ids().empty());
+  EXPECT_TRUE(fs::exists(file));
+}
+
+TEST_F(LibraryTest, ImportRefusesWithAReason) {
+  struct Case {
+    std::string path;
+    ErrorCode code;
+  };
+  folder_.touch("empty.gguf", "");
+  folder_.touch("garbage.gguf", "this is not a model");
+  folder_.touch("folder/readme.md");
+  std::ofstream(folder_.path() / "cut.gguf", std::ios::binary) << std::ifstream(kEmber, std::ios::binary).rdbuf();
+  fs::resize_file(folder_.path() / "cut.gguf", 100'000);
+  const Case cases[] = {
+      {"none.gguf", ErrorCode::kIo},
+      {"empty.gguf", ErrorCode::kModelLoadFailed},
+      {"garbage.gguf", ErrorCode::kModelLoadFailed},
+      {"cut.gguf", ErrorCode::kModelLoadFailed},
+      {"folder", ErrorCode::kInvalidRequest},
+  };
+  for (const auto& c : cases) {
+    const auto entry = library_.import(folder_.path() / c.path, "");
+    ASSERT_FALSE(entry) << c.path;
+    EXPECT_EQ(entry.error().code, c.code) << entry.error().message;
+    EXPECT_NE(entry.error().message.find(c.path), std::string::npos) << entry.error().message;
+  }
+  EXPECT_TRUE(ids().empty());
+}
+
+TEST_F(LibraryTest, ANameIsTakenOnce) {
+  ASSERT_TRUE(library_.import(place("a/one.gguf"), "m"));
+  const auto second = library_.import(place("b/two.gguf"), "M:latest");
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, ErrorCode::kConflict);
+  EXPECT_TRUE(library_.import(folder_.path() / "b/two.gguf", "n"));
+}
+
+TEST_F(LibraryTest, CopyIsASecondIdForTheSameFile) {
+  ASSERT_TRUE(library_.import(place("a/one.gguf"), "m"));
+  ASSERT_TRUE(library_.copy("m", "org/n:x"));
+  EXPECT_EQ(library_.find("org/n:x")->path, library_.find("m")->path);
+  EXPECT_FALSE(library_.copy("none", "y"));
+  ASSERT_TRUE(library_.remove("org/n"));
+  EXPECT_EQ(ids(), (std::vector<std::string>{"m"}));
+}
+
+TEST_F(LibraryTest, RemovingADownloadedModelRemovesItsFilesAndEmptyFolders) {
+  place("models/org/tiny/tiny-Q8_0.gguf");
+  place("models/org/tiny/tiny-Q4_0.gguf");
+  ASSERT_TRUE(library_.remove("org/tiny:q8_0"));
+  EXPECT_EQ(ids(), (std::vector<std::string>{"org/tiny"}));
+  ASSERT_TRUE(library_.remove("org/tiny"));
+  EXPECT_FALSE(fs::exists(folder_.path() / "models/org"));
+  EXPECT_TRUE(fs::exists(folder_.path() / "models"));
+}
+
+TEST_F(LibraryTest, BundledModelsAreHiddenNotDeleted) {
+  const Library library({.root = folder_.path(), .models = folder_.path() / "models", .bundled = kEmber.parent_path().parent_path()}, log_);
+  EXPECT_EQ(library.find("ember")->origin, LibraryEntry::Origin::kBundled);
+  Library writable({.root = folder_.path(), .models = folder_.path() / "models", .bundled = kEmber.parent_path().parent_path()}, log_);
+  ASSERT_TRUE(writable.remove("ember"));
+  EXPECT_FALSE(library.find("ember"));
+  EXPECT_TRUE(fs::exists(kEmber));
+}
+
+TEST_F(LibraryTest, AModelAddedByAnotherProcessIsThereAtOnce) {
+  EXPECT_FALSE(library_.find("tiny"));
+  place("models/tiny/tiny.gguf");
+  EXPECT_TRUE(library_.find("tiny"));
+}
+
+}  // namespace
+}  // namespace hearth::store
