@@ -30,8 +30,8 @@ class Backend {
  public:
   virtual ~Backend() = default;
   [[nodiscard]] virtual const domain::Capabilities& capabilities() const = 0;
-  // Starts the work. An error here means that nothing was started. Cancellable. `request` lives in the coroutine.
-  [[nodiscard]] virtual rt::Task<Result<std::unique_ptr<EventStream>>> run(domain::Request request, Context context) = 0;
+  // Starts the work. An error here means that no event will come; kUnavailable, that nothing was even sent. Cancellable.
+  [[nodiscard]] virtual rt::Task<Result<std::unique_ptr<EventStream>>> run(const domain::Request& request, Context context) = 0;
 };
 
 }  // namespace hearth::backend

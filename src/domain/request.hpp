@@ -106,7 +106,7 @@ struct ChatRequest {
   friend bool operator==(const ChatRequest&, const ChatRequest&) = default;
 };
 
-// Choice index = prompt index x n + i.
+// Choice index = prompt index x n + i. A text prompt gets the beginning-of-text token where the vocabulary asks for it.
 struct CompletionRequest {
   Envelope envelope;
   std::vector<std::variant<std::string, Tokens>> prompts;
@@ -114,7 +114,6 @@ struct CompletionRequest {
   bool echo = false;
   ResponseFormat response_format;
   Generation generation;
-  bool raw = true;  // false: add the model's beginning-of-text token as its vocabulary asks
   friend bool operator==(const CompletionRequest&, const CompletionRequest&) = default;
 };
 

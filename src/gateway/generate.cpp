@@ -119,6 +119,16 @@ rt::Task<Result<Generator::Run>> Generator::start(const http::Request& request, 
                    fmt::format("not honoured and refused because of hearth-strict: {}", ignored_header(call.ignored)),
                    call.ignored.front());
   HEARTH_CO_TRY(auto lease, co_await load(envelope.model, envelope.context_tokens));
+  auto events = co_await lease.backend().run(call.request, {});
+  if (!events) {
+    const auto code = events.error().code;
+    if (code == ErrorCode::kUnavailable || code == ErrorCode::kBackendCrashed) manager_.report_gone(lease);
+    if (code == ErrorCode::kUnavailable) {  // it died between two requests, and nothing was sent: once more, with a fresh one
+      HEARTH_CO_TRY(lease, co_await load(envelope.model, envelope.context_tokens));
+      events = co_await lease.backend().run(call.request, {});
+    }
+    if (!events) co_return std::unexpected(std::move(events).error());
+  }
   lease.set_keep_alive(envelope.keep_alive);
   http::Headers headers;
   headers.set("hearth-model", lease.model());
@@ -126,8 +136,7 @@ rt::Task<Result<Generator::Run>> Generator::start(const http::Request& request, 
   headers.set("hearth-device", lease.device());
   if (!call.ignored.empty()) headers.set("hearth-ignored-parameters", ignored_header(call.ignored));
   const std::string model = envelope.model;
-  HEARTH_CO_TRY(auto events, co_await lease.backend().run(std::move(call.request), backend::Context{}));
-  Run run{.lease = std::move(lease), .events = std::move(events), .model = model, .received = received, .headers = std::move(headers)};
+  Run run{.lease = std::move(lease), .events = *std::move(events), .model = model, .received = received, .headers = std::move(headers)};
   co_return run;
 }
 
@@ -159,6 +168,7 @@ rt::Task<void> Generator::answer_whole(Run run, dialect::Call& call, const Face&
   }
   http::Response response;
   if (failure) {
+    if (failure->code == ErrorCode::kBackendCrashed) manager_.report_gone(run.lease);
     response = error_response(face, *failure, request_id);
   } else {
     const auto answer = std::move(builder).take();
@@ -186,7 +196,11 @@ rt::Task<void> Generator::answer_stream(Run run, dialect::Call& call, const Face
       if (call.framing != dialect::Framing::kSse) continue;
       out = http::sse_comment("waiting");
     }
-    for (auto& event : events) run.complete(event);
+    for (auto& event : events) {
+      run.complete(event);
+      const auto* failed = std::get_if<domain::Failed>(&event);
+      if (failed != nullptr && failed->error.code == ErrorCode::kBackendCrashed) manager_.report_gone(run.lease);
+    }
     if (!started) {
       const bool timeout = events.empty();
       held.insert(held.end(), std::make_move_iterator(events.begin()), std::make_move_iterator(events.end()));

@@ -67,13 +67,13 @@ http::Request request_for(std::string target, std::string body) {
 HearthBackend::HearthBackend(const rt::Executor& executor, http::Endpoint endpoint, Options options)
     : options_(std::move(options)), client_(executor, std::move(endpoint), options_.client) {}
 
-rt::Task<Result<std::unique_ptr<backend::EventStream>>> HearthBackend::run(domain::Request request, backend::Context context) {
+rt::Task<Result<std::unique_ptr<backend::EventStream>>> HearthBackend::run(const domain::Request& request,
+                                                                           backend::Context context) {
   http::Request wire = request_for("/hearth/v1/run", dialect::native::write_request(request));
   auto sent = co_await client_.send(std::move(wire), context.deadline);
   if (!sent) {
-    const bool gone = sent.error().code == ErrorCode::kUnavailable || sent.error().code == ErrorCode::kStreamCut;
-    if (!gone) co_return std::unexpected(std::move(sent).error());
-    co_return fail(options_.cut_code, options_.cut_message);
+    if (sent.error().code == ErrorCode::kStreamCut) co_return fail(options_.cut_code, options_.cut_message);
+    co_return std::unexpected(std::move(sent).error());
   }
   std::unique_ptr<http::ClientResponse> response = *std::move(sent);
   if (response->head().status == 200)

@@ -20,7 +20,7 @@ class HearthBackend final : public backend::Backend {
   HearthBackend(const rt::Executor& executor, http::Endpoint endpoint, Options options);
 
   [[nodiscard]] const domain::Capabilities& capabilities() const override { return capabilities_; }
-  [[nodiscard]] rt::Task<Result<std::unique_ptr<backend::EventStream>>> run(domain::Request request,
+  [[nodiscard]] rt::Task<Result<std::unique_ptr<backend::EventStream>>> run(const domain::Request& request,
                                                                             backend::Context context) override;
 
   // GET /hearth/v1/info: what is behind it. Waits while a runner loads. Fills capabilities().

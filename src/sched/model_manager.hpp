@@ -70,6 +70,7 @@ class Lease {
   void set_keep_alive(std::optional<std::chrono::nanoseconds> keep_alive) { keep_alive_ = keep_alive; }
 
  private:
+  friend class ModelManager;
   std::shared_ptr<Slot> slot_;  // shared: a model may leave the table (crash, unload) while requests still hold it
   ModelManager* manager_;
   base::SteadyTime started_{};
@@ -91,6 +92,9 @@ class ModelManager {
   [[nodiscard]] rt::Task<Result<Lease>> acquire(store::LibraryEntry entry, domain::ModelCard card, LoadWish wish);
   // After its running requests; kModelNotFound if it is not loaded.
   [[nodiscard]] rt::Task<Result<void>> unload(std::string key);
+  // The runner behind a lease does not answer any more: it is taken out of the table at once (and killed, should it still live), so
+  // that the next request loads the model anew rather than meeting it again.
+  void report_gone(const Lease& lease);
   // Ends every runner. Requests that still run end with an error.
   [[nodiscard]] rt::Task<void> stop();
 

@@ -148,6 +148,15 @@ rt::Task<Result<RunnerInfo>> ModelManager::wait_until_ready(SlotPtr slot) {
   co_return read_runner_info(*info);
 }
 
+void ModelManager::report_gone(const Lease& lease) {
+  const SlotPtr& slot = lease.slot_;
+  if (slot->state != SlotState::kReady && slot->state != SlotState::kDraining) return;
+  ++stats_.crashes;
+  log_.error("model {}: runner {} does not answer any more; {}", slot->entry.id(), slot->process->pid(), first_lines_hint(*slot));
+  slot->process->signal(SIGKILL);
+  forget(slot);
+}
+
 rt::Task<void> ModelManager::watch(SlotPtr slot) {
   const rt::ExitStatus status = co_await slot->process->wait();
   if (slot->state == SlotState::kStopping || slot->state == SlotState::kGone) co_return;

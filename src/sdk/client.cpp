@@ -72,7 +72,9 @@ Result<std::string> Client::models() const {
     const auto value = json::parse(*body);
     if (value && value->is_object() && value->get_object().contains("hearth")) return body;
   }
-  return fail(ErrorCode::kConflict, fmt::format("{}: answers, but is not hearth", endpoint_.describe()));
+  std::string address = endpoint_.describe();
+  if (const auto scheme = address.find("://"); scheme != std::string::npos) address.erase(0, scheme + 3);
+  return fail(ErrorCode::kConflict, fmt::format("{}: answers, but is not hearth", address));
 }
 
 Result<std::string> Client::get(std::string path) const { return call(http::Method::kGet, std::move(path), ""); }

@@ -113,7 +113,7 @@ def test_larger_num_ctx_reloads_once(serve, stories_path):
 def test_runner_killed_in_mid_stream(serve, stories_path, dialect):
     server = serve()
     server.import_model(stories_path, "stories")
-    with Stream(server, "chat", model="ember", limit=900) as other, Stream(server, dialect, model="stories", limit=1900) as stream:
+    with Stream(server, "chat", model="ember", limit=400) as other, Stream(server, dialect, model="stories", limit=1900) as stream:
         other.until_text()
         events = stream.until_text()
         victim = next(p for p in server.runners() if b"stories260K" in open(f"/proc/{p}/cmdline", "rb").read())

@@ -53,7 +53,6 @@ std::vector<Request> requests() {
   completion.prompts = {std::string("a"), Tokens{1, 2, 3}};
   completion.suffix = "s";
   completion.echo = true;
-  completion.raw = false;
   EmbedRequest embed;
   embed.inputs = {std::string("a"), Tokens{}};
   embed.dimensions = 32;

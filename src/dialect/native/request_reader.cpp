@@ -208,7 +208,6 @@ domain::Request read_by_kind(Object& in) {
     read_inputs(in, "prompts", r.prompts);
     in.text("suffix", r.suffix);
     in.boolean("echo", r.echo);
-    in.boolean("raw", r.raw);
     read_format(in, r.response_format);
     read_generation(in, r.generation);
     return r;

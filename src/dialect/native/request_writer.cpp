@@ -159,7 +159,6 @@ struct RequestWriter {
     write_inputs(w, "prompts", r.prompts);
     if (!r.suffix.empty()) w.field("suffix", r.suffix);
     if (r.echo) w.field("echo", true);
-    if (!r.raw) w.field("raw", false);
     write_format(w, r.response_format);
     write_generation(w, r.generation);
   }

@@ -54,7 +54,6 @@ domain::CompletionRequest as_completion(Generate&& in) {
   out.suffix = std::move(in.suffix);
   out.response_format = std::move(in.chat.response_format);
   out.generation = std::move(in.chat.generation);
-  out.raw = false;  // the vocabulary's own beginning-of-text token belongs before it, as in Ollama's raw mode
   return out;
 }
 

@@ -18,7 +18,6 @@ void read_completion(Object& in, domain::CompletionRequest& out) {
     out.prompts = common::read_inputs(*prompt);
     if (out.prompts.empty()) prompt->fail("must have at least one prompt");
   }
-  out.raw = false;  // the vocabulary's own beginning-of-text token belongs before a prompt
   in.text("suffix", out.suffix);
   in.boolean("echo", out.echo);
   constexpr int kDefaultTokens = 16;

@@ -245,7 +245,6 @@ TEST(Completion, EveryFieldArrives) {
   EXPECT_EQ(r.prompts, (std::vector<std::variant<std::string, domain::Tokens>>{"a", "b"}));
   EXPECT_EQ(r.suffix, "z");
   EXPECT_TRUE(r.echo);
-  EXPECT_FALSE(r.raw);
   EXPECT_EQ(r.generation.max_tokens, 3);
   EXPECT_EQ(r.generation.n, 2);
   EXPECT_EQ(r.generation.top_logprobs, 2);

@@ -78,7 +78,8 @@ Result<void> check_tokens(const Vocab& vocab, const domain::Tokens& tokens, cons
   const auto bad = std::ranges::find_if(tokens, [&](domain::Token t) { return t < 0 || t >= vocab.size(); });
   if (bad == tokens.end()) return {};
   return fail(ErrorCode::kInvalidRequest,
-              fmt::format("token {} is not in the vocabulary of {} tokens", *bad, vocab.size()), param);
+              fmt::format("{} has token {}, which is not in the vocabulary of {} tokens", param, *bad, vocab.size()),
+              param);
 }
 
 Result<PreparedGeneration> prepare_generation(const TokenModel& model, const PrepareLimits& limits,
@@ -102,7 +103,8 @@ Result<PreparedGeneration> prepare_generation(const TokenModel& model, const Pre
   }
   for (const auto& [token, bias] : settings.sampling.logit_bias) {
     if (token < 0 || token >= model.vocab().size()) {
-      return invalid(fmt::format("token {} is not in the vocabulary of {} tokens", token, model.vocab().size()),
+      return invalid(fmt::format("logit_bias has token {}, which is not in the vocabulary of {} tokens", token,
+                                 model.vocab().size()),
                      "logit_bias");
     }
   }

@@ -237,6 +237,7 @@ void Loader::read_chat_template() {
 
 void Loader::fill_info() {
   ModelInfo& info = parts_.info;
+  info.engine = "llama";
   info.name = options_.name.empty() ? meta_text(model(), "general.name") : options_.name;
   auto& can = info.capabilities;
   if (generates_) can.tasks.add(domain::Task::kComplete);
