@@ -3,6 +3,9 @@ PREFIX ?= $(if $(filter 0,$(shell id -u)),/usr/local,$(HOME)/.local)
 PRESET ?= release
 BUILD = build/$(PRESET)
 
+export CCACHE_BASEDIR = $(CURDIR)
+export CCACHE_NOHASHDIR = 1
+
 .PHONY: run build test test-fast functional tsan fuzz install format format-check layers tidy bench bench-peers ember clean
 
 run: build

@@ -1,5 +1,5 @@
-// The server's connection code on any bytes, in pieces of any size: it ends, answers in HTTP, and what reaches the service
-// holds its promises.
+// The server's connection code on any bytes, in pieces of any size: it ends, answers in HTTP, and what reaches the
+// service holds its promises.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -32,7 +32,8 @@ class Checking final : public http::Service {
     require(!request.path.empty() && request.path.find('\0') == std::string::npos);
     require(request.body.size() <= kBodyMax);
     require(request.version == 10 || request.version == 11);
-    for (const auto& [name, value] : request.headers) require((name + value).find_first_of("\r\n") == std::string::npos);
+    for (const auto& [name, value] : request.headers)
+      require((name + value).find_first_of("\r\n") == std::string::npos);
     http::Response response;
     response.body = std::move(request.body);
     std::ignore = co_await writer.respond(std::move(response));

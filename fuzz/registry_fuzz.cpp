@@ -1,11 +1,10 @@
 // registry.json: any bytes give a registry or an error.
-#include <unistd.h>
-
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <unistd.h>
 
 #include "base/files.hpp"
 #include "store/registry.hpp"

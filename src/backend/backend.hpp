@@ -20,8 +20,8 @@ struct Context {
 class EventStream {
  public:
   virtual ~EventStream() = default;
-  // All events that are there, at least one, or none when the deadline passed (call again then). The last event of all is Finished
-  // or Failed, never an end without either. REQUIRES: not called after that.
+  // All events that are there, at least one, or none when the deadline passed (call again then). The last event of all
+  // is Finished or Failed, never an end without either. REQUIRES: not called after that.
   [[nodiscard]] virtual rt::Task<std::vector<domain::Event>> next(base::Deadline deadline = {}) = 0;
 };
 
@@ -30,8 +30,10 @@ class Backend {
  public:
   virtual ~Backend() = default;
   [[nodiscard]] virtual const domain::Capabilities& capabilities() const = 0;
-  // Starts the work. An error here means that no event will come; kUnavailable, that nothing was even sent. Cancellable.
-  [[nodiscard]] virtual rt::Task<Result<std::unique_ptr<EventStream>>> run(const domain::Request& request, Context context) = 0;
+  // Starts the work. An error here means that no event will come; kUnavailable, that nothing was even sent.
+  // Cancellable.
+  [[nodiscard]] virtual rt::Task<Result<std::unique_ptr<EventStream>>> run(const domain::Request& request,
+                                                                           Context context) = 0;
 };
 
 }  // namespace hearth::backend

@@ -1,8 +1,7 @@
 #include "base/bytes.hpp"
 
-#include <fmt/format.h>
-
 #include <array>
+#include <fmt/format.h>
 
 namespace hearth::base {
 

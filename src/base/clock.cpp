@@ -1,11 +1,10 @@
 #include "base/clock.hpp"
 
-#include <fmt/chrono.h>
-#include <fmt/format.h>
-
 #include <charconv>
 #include <cmath>
 #include <ctime>
+#include <fmt/chrono.h>
+#include <fmt/format.h>
 
 namespace hearth::base {
 
@@ -34,8 +33,8 @@ std::optional<nanoseconds> parse_duration(std::string_view text) {
       std::string_view name;
       double nanos;
     };
-    static constexpr Unit kUnits[] = {{"ns", 1},       {"us", 1e3},     {"µs", 1e3}, {"ms", 1e6},
-                                      {"s", 1e9},      {"m", 6e10},     {"h", 3.6e12}};
+    static constexpr Unit kUnits[] = {{"ns", 1},  {"us", 1e3}, {"µs", 1e3},  {"ms", 1e6},
+                                      {"s", 1e9}, {"m", 6e10}, {"h", 3.6e12}};
     double scale = 0;
     for (const auto& unit : kUnits) {
       if (!text.starts_with(unit.name)) continue;

@@ -29,7 +29,8 @@ class Deadline {
  public:
   Deadline() = default;
   explicit Deadline(SteadyTime at) : at_(at) {}
-  [[nodiscard]] static Deadline after(std::chrono::nanoseconds span, SteadyTime now = std::chrono::steady_clock::now()) {
+  [[nodiscard]] static Deadline after(std::chrono::nanoseconds span,
+                                      SteadyTime now = std::chrono::steady_clock::now()) {
     return Deadline(now + std::chrono::duration_cast<SteadyTime::duration>(span));
   }
   [[nodiscard]] bool is_set() const { return at_.has_value(); }

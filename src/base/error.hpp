@@ -53,9 +53,9 @@ struct ErrorTraits {
 struct Error {
   ErrorCode code = ErrorCode::kInternal;
   std::string message;
-  std::string param{};                                  // path of the offending field, e.g. "messages[2].content"
-  std::optional<std::chrono::seconds> retry_after{};    // for kOverloaded and kRateLimited
-  std::string context{};                                // for logs only, never shown to clients
+  std::string param{};                                // path of the offending field, e.g. "messages[2].content"
+  std::optional<std::chrono::seconds> retry_after{};  // for kOverloaded and kRateLimited
+  std::string context{};                              // for logs only, never shown to clients
 
   friend bool operator==(const Error&, const Error&) = default;
 };

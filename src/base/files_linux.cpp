@@ -1,12 +1,11 @@
+#include <cerrno>
+#include <cstdlib>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <pwd.h>
 #include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstdlib>
 #include <system_error>
+#include <unistd.h>
 
 #include "base/files.hpp"
 #include "base/strings.hpp"
@@ -49,7 +48,8 @@ Result<std::string> read_file(const std::filesystem::path& path, Bytes limit) {
     if (n == 0) return out;
     out.append(buffer, static_cast<std::size_t>(n));
     if (out.size() > limit.count)
-      return fail(ErrorCode::kPayloadTooLarge, fmt::format("cannot read {}: larger than {}", path.string(), human(limit)));
+      return fail(ErrorCode::kPayloadTooLarge,
+                  fmt::format("cannot read {}: larger than {}", path.string(), human(limit)));
   }
 }
 

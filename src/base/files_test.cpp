@@ -1,9 +1,8 @@
 #include "base/files.hpp"
 
-#include <gtest/gtest.h>
-
 #include <cstdlib>
 #include <fstream>
+#include <gtest/gtest.h>
 
 namespace hearth::base {
 namespace {

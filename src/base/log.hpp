@@ -1,7 +1,6 @@
 #pragma once
 
 #include <fmt/format.h>
-
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,13 +17,21 @@ class Log {
   virtual void write(LogLevel level, std::string_view line) = 0;
 
   template <class... Args>
-  void debug(fmt::format_string<Args...> f, Args&&... args) { log(LogLevel::kDebug, f, std::forward<Args>(args)...); }
+  void debug(fmt::format_string<Args...> f, Args&&... args) {
+    log(LogLevel::kDebug, f, std::forward<Args>(args)...);
+  }
   template <class... Args>
-  void info(fmt::format_string<Args...> f, Args&&... args) { log(LogLevel::kInfo, f, std::forward<Args>(args)...); }
+  void info(fmt::format_string<Args...> f, Args&&... args) {
+    log(LogLevel::kInfo, f, std::forward<Args>(args)...);
+  }
   template <class... Args>
-  void warn(fmt::format_string<Args...> f, Args&&... args) { log(LogLevel::kWarn, f, std::forward<Args>(args)...); }
+  void warn(fmt::format_string<Args...> f, Args&&... args) {
+    log(LogLevel::kWarn, f, std::forward<Args>(args)...);
+  }
   template <class... Args>
-  void error(fmt::format_string<Args...> f, Args&&... args) { log(LogLevel::kError, f, std::forward<Args>(args)...); }
+  void error(fmt::format_string<Args...> f, Args&&... args) {
+    log(LogLevel::kError, f, std::forward<Args>(args)...);
+  }
 
  private:
   template <class... Args>

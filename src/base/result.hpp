@@ -54,9 +54,9 @@ using base::Result;
 // HEARTH_TRY(auto x, expr): declares x from a Result, or returns its error. The CO form is for coroutines.
 #define HEARTH_CONCAT_(a, b) a##b
 #define HEARTH_CONCAT(a, b) HEARTH_CONCAT_(a, b)
-#define HEARTH_TRY_(tmp, ret, decl, ...)                          \
-  auto tmp = (__VA_ARGS__);                                       \
-  if (!tmp) ret std::unexpected(std::move(tmp).error());          \
+#define HEARTH_TRY_(tmp, ret, decl, ...)                 \
+  auto tmp = (__VA_ARGS__);                              \
+  if (!tmp) ret std::unexpected(std::move(tmp).error()); \
   decl = *std::move(tmp)
 #define HEARTH_TRY(decl, ...) HEARTH_TRY_(HEARTH_CONCAT(try_result_, __COUNTER__), return, decl, __VA_ARGS__)
 #define HEARTH_CO_TRY(decl, ...) HEARTH_TRY_(HEARTH_CONCAT(try_result_, __COUNTER__), co_return, decl, __VA_ARGS__)

@@ -41,8 +41,8 @@ TEST(Strings, Utf8Table) {
       {"a\xC3", 1, false, "a\xEF\xBF\xBD"},
       {"\xF0\x9F\x94", 0, false, "\xEF\xBF\xBD"},
       {"\xF0\x9F\x94\xA5", 4, true, "\xF0\x9F\x94\xA5"},
-      {"a\xFF", 2, false, "a\xEF\xBF\xBD"},                      // can never become valid
-      {"\xC0\xAF", 2, false, "\xEF\xBF\xBD\xEF\xBF\xBD"},        // overlong
+      {"a\xFF", 2, false, "a\xEF\xBF\xBD"},                                // can never become valid
+      {"\xC0\xAF", 2, false, "\xEF\xBF\xBD\xEF\xBF\xBD"},                  // overlong
       {"\xED\xA0\x80", 3, false, "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"},  // surrogate
       {"\x80\x80\x80\x80", 4, false, "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"},
   };

@@ -128,7 +128,8 @@ void check(const std::string& where, const ChatTemplate& chat, const boost::json
   }
   if (!rendered && !request->tools.empty() && !chat.shows_tools()) {
     EXPECT_EQ(rendered.error().code, ErrorCode::kUnsupported) << where;
-    EXPECT_EQ(text(test.at("rendered")).find("The weather of a city."), std::string::npos) << where << " does show tools";
+    EXPECT_EQ(text(test.at("rendered")).find("The weather of a city."), std::string::npos)
+        << where << " does show tools";
     ++count.tools_refused;
     return;
   }

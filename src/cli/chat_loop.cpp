@@ -1,7 +1,6 @@
+#include <cstdlib>
 #include <editline/readline.h>
 #include <fmt/format.h>
-
-#include <cstdlib>
 #include <memory>
 
 #include "base/files.hpp"
@@ -84,27 +83,38 @@ class Chat {
     const std::string name = line.substr(0, blank);
     const std::string rest = blank == std::string::npos ? "" : std::string(base::trim(line.substr(blank)));
     if (name == "/exit" || name == "/bye" || name == "/quit") return false;
-    if (name == "/help" || name == "/?") fmt::print("{}", kHelp);
-    else if (name == "/reset") messages_.clear();
-    else if (name == "/system") system(rest);
-    else if (name == "/save") save(rest);
-    else if (name == "/load") load(rest);
-    else fmt::print(stderr, "hearth: no command {}; /help lists them\n", name);
+    if (name == "/help" || name == "/?")
+      fmt::print("{}", kHelp);
+    else if (name == "/reset")
+      messages_.clear();
+    else if (name == "/system")
+      system(rest);
+    else if (name == "/save")
+      save(rest);
+    else if (name == "/load")
+      load(rest);
+    else
+      fmt::print(stderr, "hearth: no command {}; /help lists them\n", name);
     return true;
   }
 
   void system(const std::string& text) {
-    if (text.empty()) fmt::print("{}\n", options_.system.empty() ? "(no system message)" : options_.system);
-    else options_.system = text;
+    if (text.empty())
+      fmt::print("{}\n", options_.system.empty() ? "(no system message)" : options_.system);
+    else
+      options_.system = text;
   }
 
   void save(const std::string& file) {
     if (file.empty()) return fmt::print(stderr, "hearth: /save needs a file name\n");
     domain::ChatRequest request;
     request.envelope.model = options_.model;
-    if (!options_.system.empty()) request.messages.push_back({domain::Role::kSystem, {domain::TextPart{options_.system}}});
+    if (!options_.system.empty())
+      request.messages.push_back({domain::Role::kSystem, {domain::TextPart{options_.system}}});
     request.messages.insert(request.messages.end(), messages_.begin(), messages_.end());
-    if (const auto done = base::write_file_atomically(base::expand_user(file), dialect::native::write_request(request) + "\n"); !done)
+    if (const auto done =
+            base::write_file_atomically(base::expand_user(file), dialect::native::write_request(request) + "\n");
+        !done)
       report(done.error());
   }
 

@@ -56,8 +56,10 @@ int list_models(Context& context, const NoOptions&) {
   for (const auto& m : models->get_array())
     rows.push_back({text_of(m, "name"), base::human({number_of(m, "size")}), count_text(number_of(m, "parameters")),
                     text_of(m, "quantization"), text_of(m, "context"), text_of(m, "task")});
-  if (rows.empty()) fmt::print(stderr, "no models yet; add a GGUF file with: hearth import PATH\n");
-  else print_table({"NAME", "SIZE", "PARAMS", "QUANT", "CONTEXT", "TASK"}, rows, {1, 2, 4});
+  if (rows.empty())
+    fmt::print(stderr, "no models yet; add a GGUF file with: hearth import PATH\n");
+  else
+    print_table({"NAME", "SIZE", "PARAMS", "QUANT", "CONTEXT", "TASK"}, rows, {1, 2, 4});
   return kExitOk;
 }
 
@@ -68,11 +70,13 @@ int show_model(Context& context, const RefOptions& options) {
     fmt::print("{}\n", json::to_text(*info));
     return kExitOk;
   }
-  for (const auto* key : {"name", "path", "format", "architecture", "parameters", "quantization", "size", "context", "task", "license",
-                          "modified_at", "digest"})
-    fmt::print("{:<14}{}\n", key, std::string(key) == "size" ? base::human({number_of(*info, key)}) : text_of(*info, key));
+  for (const auto* key : {"name", "path", "format", "architecture", "parameters", "quantization", "size", "context",
+                          "task", "license", "modified_at", "digest"})
+    fmt::print("{:<14}{}\n", key,
+               std::string(key) == "size" ? base::human({number_of(*info, key)}) : text_of(*info, key));
   if (context.globals.verbose) {
-    for (const auto& [key, value] : info->get_object().at("metadata").get_object()) fmt::print("  {} = {}\n", std::string(key), json::to_text(value));
+    for (const auto& [key, value] : info->get_object().at("metadata").get_object())
+      fmt::print("  {} = {}\n", std::string(key), json::to_text(value));
   }
   return kExitOk;
 }
@@ -80,7 +84,8 @@ int show_model(Context& context, const RefOptions& options) {
 int import_model(Context& context, const ImportOptions& options) {
   const auto model = ModelSource(context).import(options.path, options.name);
   if (!model) return report(model.error());
-  if (context.globals.json) fmt::print("{}\n", json::to_text(*model));
+  if (context.globals.json)
+    fmt::print("{}\n", json::to_text(*model));
   else if (!context.globals.quiet)
     fmt::print("imported {} ({}, {}); nothing was copied\ntry: hearth run {} \"Hello\"\n", text_of(*model, "name"),
                base::human({number_of(*model, "size")}), text_of(*model, "quantization"), text_of(*model, "name"));
@@ -120,10 +125,13 @@ int show_loaded(Context& context, const NoOptions&) {
   }
   std::vector<std::vector<std::string>> rows;
   for (const auto& m : loaded.get_array())
-    rows.push_back({text_of(m, "name"), text_of(m, "state"), text_of(m, "device"), base::human({number_of(m, "size")}), text_of(m, "context"),
-                    fmt::format("{}/{}", text_of(m, "busy"), text_of(m, "slots")), expiry_text(m)});
-  if (rows.empty()) fmt::print(stderr, "no model is loaded\n");
-  else print_table({"NAME", "STATE", "DEVICE", "MEMORY", "CONTEXT", "SLOTS", "EXPIRES"}, rows, {3, 4});
+    rows.push_back({text_of(m, "name"), text_of(m, "state"), text_of(m, "device"), base::human({number_of(m, "size")}),
+                    text_of(m, "context"), fmt::format("{}/{}", text_of(m, "busy"), text_of(m, "slots")),
+                    expiry_text(m)});
+  if (rows.empty())
+    fmt::print(stderr, "no model is loaded\n");
+  else
+    print_table({"NAME", "STATE", "DEVICE", "MEMORY", "CONTEXT", "SLOTS", "EXPIRES"}, rows, {3, 4});
   return kExitOk;
 }
 
@@ -132,11 +140,13 @@ int stop(Context& context, const RefOptions& options) {
   if (!client) return report(client.error());
   const auto there = client->models();  // never touches a foreign server
   if (!there) return report(there.error());
-  const auto done = options.ref.empty() ? client->post("/hearth/v1/shutdown", "{}")
-                                        : client->post("/hearth/v1/models/" + http::percent_encode(options.ref) + "/unload", "{}");
+  const auto done = options.ref.empty()
+                        ? client->post("/hearth/v1/shutdown", "{}")
+                        : client->post("/hearth/v1/models/" + http::percent_encode(options.ref) + "/unload", "{}");
   if (!done) return report(done.error());
   if (!context.globals.quiet)
-    fmt::print("{}\n", options.ref.empty() ? "stopping the server at " + client->endpoint().describe() : "unloaded " + options.ref);
+    fmt::print("{}\n", options.ref.empty() ? "stopping the server at " + client->endpoint().describe()
+                                           : "unloaded " + options.ref);
   return kExitOk;
 }
 
@@ -151,7 +161,8 @@ void declare_import(CLI::App& sub, ImportOptions& o) {
 }  // namespace
 
 void add_models(CLI::App& app, Command& command) {
-  CLI::App* models = add_command<NoOptions>(app, command, "models", "models that are loaded now; or manage them", declare_nothing, show_loaded);
+  CLI::App* models = add_command<NoOptions>(app, command, "models", "models that are loaded now; or manage them",
+                                            declare_nothing, show_loaded);
   models->require_subcommand(0, 1);
   models->fallthrough();
   const std::string list_help = "models that are installed";

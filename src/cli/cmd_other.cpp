@@ -37,8 +37,9 @@ int embed(Context& context, const EmbedOptions& options) {
 
 int show_config(Context& context, const ConfigOptions& options) {
   if (!options.key.empty() && config::find_setting(options.key) == nullptr)
-    return report_with_remedy(Error{.code = ErrorCode::kInvalidRequest, .message = fmt::format("no setting '{}'", options.key)},
-                              "hearth config");
+    return report_with_remedy(
+        Error{.code = ErrorCode::kInvalidRequest, .message = fmt::format("no setting '{}'", options.key)},
+        "hearth config");
   json::Writer w;
   w.begin_array();
   for (const auto& setting : config::all_settings()) {
@@ -60,8 +61,10 @@ int show_config(Context& context, const ConfigOptions& options) {
 }
 
 int version(Context& context, const NoOptions&) {
-  if (context.globals.json) fmt::print("{{\"version\":\"{}\"}}\n", HEARTH_VERSION);
-  else fmt::print("hearth {}\n", HEARTH_VERSION);
+  if (context.globals.json)
+    fmt::print("{{\"version\":\"{}\"}}\n", HEARTH_VERSION);
+  else
+    fmt::print("hearth {}\n", HEARTH_VERSION);
   return kExitOk;
 }
 

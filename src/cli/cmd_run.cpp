@@ -43,12 +43,26 @@ int chat_command(Context& context, const GenerateOptions& given) {
 }
 
 void declare_sampling(CLI::App& sub, GenerateOptions& o) {
-  sub.add_option("--max-tokens", o.max_tokens, "at most this many tokens")->type_name("N")->check(CLI::NonNegativeNumber);
-  sub.add_option("--temperature", o.temperature, "0 = always the likeliest token (default 0.8)")->type_name("T")->check(CLI::Range(0.0, 2.0));
-  sub.add_option("--top-p", o.top_p, "keep the likeliest tokens up to this probability (default 0.95)")->type_name("P")->check(CLI::Range(0.0, 1.0));
-  sub.add_option("--top-k", o.top_k, "keep this many tokens (default 40; 0 = all)")->type_name("K")->check(CLI::NonNegativeNumber);
-  sub.add_option("--seed", o.seed, "the same seed gives the same answer")->type_name("S")->check(CLI::NonNegativeNumber);
-  sub.add_option("--stop", o.stop, "end the answer before this text (repeat)")->type_name("S")->take_all()->expected(1)->allow_extra_args(false);
+  sub.add_option("--max-tokens", o.max_tokens, "at most this many tokens")
+      ->type_name("N")
+      ->check(CLI::NonNegativeNumber);
+  sub.add_option("--temperature", o.temperature, "0 = always the likeliest token (default 0.8)")
+      ->type_name("T")
+      ->check(CLI::Range(0.0, 2.0));
+  sub.add_option("--top-p", o.top_p, "keep the likeliest tokens up to this probability (default 0.95)")
+      ->type_name("P")
+      ->check(CLI::Range(0.0, 1.0));
+  sub.add_option("--top-k", o.top_k, "keep this many tokens (default 40; 0 = all)")
+      ->type_name("K")
+      ->check(CLI::NonNegativeNumber);
+  sub.add_option("--seed", o.seed, "the same seed gives the same answer")
+      ->type_name("S")
+      ->check(CLI::NonNegativeNumber);
+  sub.add_option("--stop", o.stop, "end the answer before this text (repeat)")
+      ->type_name("S")
+      ->take_all()
+      ->expected(1)
+      ->allow_extra_args(false);
 }
 
 }  // namespace

@@ -15,8 +15,8 @@ void add_other(CLI::App& app, Command& command);   // embed, doctor, config, ver
 
 // Adds a subcommand whose action is `run` with options of type Options, filled while parsing.
 template <class Options, class Declare>
-CLI::App* add_command(CLI::App& parent, Command& command, const std::string& name, const std::string& help, Declare declare,
-                      int (*run)(Context&, const Options&)) {
+CLI::App* add_command(CLI::App& parent, Command& command, const std::string& name, const std::string& help,
+                      Declare declare, int (*run)(Context&, const Options&)) {
   CLI::App* sub = parent.add_subcommand(name, help);
   auto options = std::make_shared<Options>();  // shared: lives as long as the parser's callback
   declare(*sub, *options);

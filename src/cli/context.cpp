@@ -12,7 +12,8 @@ Result<sdk::Client> Context::client() const {
   if (url.empty()) {
     std::string host = settings.text("server.host");
     if (host == "0.0.0.0" || host == "::") host = "127.0.0.1";
-    url = fmt::format("http://{}:{}", host.find(':') != std::string::npos ? "[" + host + "]" : host, settings.integer("server.port"));
+    url = fmt::format("http://{}:{}", host.find(':') != std::string::npos ? "[" + host + "]" : host,
+                      settings.integer("server.port"));
   }
   HEARTH_TRY(auto endpoint, http::Endpoint::parse(url));
   const auto& keys = settings.list("api_key");
@@ -23,7 +24,8 @@ Result<sdk::Client> Context::running_client() const {
   HEARTH_TRY(auto made, client());
   HEARTH_TRY(const bool started, sdk::ensure_server(made, {.program = program, .home = home}));
   if (started && !globals.quiet)
-    fmt::print(stderr, "started a hearth server at {} (ends after 15 minutes without requests)\n", made.endpoint().describe());
+    fmt::print(stderr, "started a hearth server at {} (ends after 15 minutes without requests)\n",
+               made.endpoint().describe());
   return made;
 }
 

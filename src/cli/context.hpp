@@ -22,8 +22,8 @@ inline constexpr int kExitInterrupted = 130;
 
 // What stands before or behind any command.
 struct Globals {
-  std::string server;   // --server; empty = the configured default
-  std::string config;   // --config
+  std::string server;  // --server; empty = the configured default
+  std::string config;  // --config
   bool json = false;
   bool quiet = false;
   bool verbose = false;
@@ -43,7 +43,9 @@ struct Context {
   [[nodiscard]] Result<sdk::Client> client() const;
   // A client whose server answers: started if nobody does (loopback only). Reports a start on stderr unless quiet.
   [[nodiscard]] Result<sdk::Client> running_client() const;
-  [[nodiscard]] bool remote_asked() const { return !globals.server.empty() || config::process_environment("HEARTH_SERVER"); }
+  [[nodiscard]] bool remote_asked() const {
+    return !globals.server.empty() || config::process_environment("HEARTH_SERVER");
+  }
 };
 
 // "hearth: <message>" and, where the message has a remedy of its own line, "try: …". Gives the exit code.

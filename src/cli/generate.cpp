@@ -1,8 +1,7 @@
 #include "cli/generate.hpp"
 
-#include <fmt/format.h>
-
 #include <filesystem>
+#include <fmt/format.h>
 
 #include "base/strings.hpp"
 #include "cli/terminal.hpp"
@@ -13,8 +12,8 @@ namespace {
 void print_statistics(const domain::Finished& finished) {
   const double seconds = std::chrono::duration<double>(finished.timings.decode).count();
   const auto first = std::chrono::duration<double, std::milli>(finished.timings.first_token).count();
-  fmt::print(stderr, "\n{} prompt tokens ({} cached), {} tokens, first after {:.0f} ms", finished.usage.prompt, finished.usage.cached,
-             finished.usage.completion, first);
+  fmt::print(stderr, "\n{} prompt tokens ({} cached), {} tokens, first after {:.0f} ms", finished.usage.prompt,
+             finished.usage.cached, finished.usage.completion, first);
   if (seconds > 0 && finished.usage.completion > 1)
     fmt::print(stderr, ", {:.1f} tokens/s", static_cast<double>(finished.usage.completion - 1) / seconds);
   fmt::print(stderr, "\n");

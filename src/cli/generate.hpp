@@ -27,7 +27,8 @@ struct GenerateOutcome {
 };
 
 // Streams the answer of a conversation to stdout. Ctrl-C stops the generation, not the program.
-[[nodiscard]] Result<GenerateOutcome> stream_chat(const Context& context, const sdk::Client& client, const GenerateOptions& options,
+[[nodiscard]] Result<GenerateOutcome> stream_chat(const Context& context, const sdk::Client& client,
+                                                  const GenerateOptions& options,
                                                   const std::vector<domain::Message>& messages);
 
 // A conversation on the terminal until /exit or Ctrl-D.

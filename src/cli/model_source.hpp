@@ -7,8 +7,8 @@
 
 namespace hearth::cli {
 
-// Model management, on $HEARTH_HOME in this process, or through a server's routes when one was named with --server. Both give the
-// same JSON (see docs/http.md, /hearth/v1/models).
+// Model management, on $HEARTH_HOME in this process, or through a server's routes when one was named with --server.
+// Both give the same JSON (see docs/http.md, /hearth/v1/models).
 class ModelSource {
  public:
   explicit ModelSource(const Context& context) : context_(context) {}

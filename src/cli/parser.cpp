@@ -1,8 +1,7 @@
 #include "cli/parser.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <fmt/format.h>
 #include <sstream>
 
 #include "cli/commands.hpp"
@@ -32,8 +31,10 @@ void add_serve(CLI::App& app, Command& command) {
       serve->add_flag_callback(flag, [&texts] { texts = {"true"}; }, help);
     } else {
       auto* option = serve->add_option(flag, texts, help)->type_name(std::string(setting.metavar));
-      if (setting.kind == config::Kind::kList) option->take_all()->expected(1)->allow_extra_args(false);
-      else option->expected(1);
+      if (setting.kind == config::Kind::kList)
+        option->take_all()->expected(1)->allow_extra_args(false);
+      else
+        option->expected(1);
     }
   }
   serve->callback([&command] {

@@ -15,10 +15,12 @@ std::vector<std::string> words(std::string_view line) {
   std::string word;
   bool quoted = false;
   for (const char c : line) {
-    if (c == '"') quoted = !quoted;
+    if (c == '"')
+      quoted = !quoted;
     else if (c == ' ' && !quoted) {
       if (!word.empty()) out.push_back(std::exchange(word, {}));
-    } else word += c;
+    } else
+      word += c;
   }
   if (!word.empty()) out.push_back(word);
   return out;
@@ -26,10 +28,33 @@ std::vector<std::string> words(std::string_view line) {
 
 TEST(Parser, EveryCommandIsUnderstood) {
   for (const auto* line :
-       {"serve", "serve --host 0.0.0.0 --port 1 --ctx 100 --parallel 2 --cors-origin a --cors-origin b --insecure-no-key", "run m",
-        "run m hello world --temperature 0 --seed 3 --stop a --stop b", "chat m --system s", "models", "models list", "models info m",
-        "models import p --name n", "models delete a b", "ps", "list", "show m", "import p", "delete m", "rm m", "copy a b", "stop", "stop m",
-        "embed m text more", "doctor", "config", "config server.port", "version", "list --json", "--json list", "--server http://x list",
+       {"serve",
+        "serve --host 0.0.0.0 --port 1 --ctx 100 --parallel 2 --cors-origin a --cors-origin b --insecure-no-key",
+        "run m",
+        "run m hello world --temperature 0 --seed 3 --stop a --stop b",
+        "chat m --system s",
+        "models",
+        "models list",
+        "models info m",
+        "models import p --name n",
+        "models delete a b",
+        "ps",
+        "list",
+        "show m",
+        "import p",
+        "delete m",
+        "rm m",
+        "copy a b",
+        "stop",
+        "stop m",
+        "embed m text more",
+        "doctor",
+        "config",
+        "config server.port",
+        "version",
+        "list --json",
+        "--json list",
+        "--server http://x list",
         "models list --json"}) {
     const auto parsed = parse_command_line(words(line));
     ASSERT_TRUE(parsed.command) << line << "\n" << parsed.err;
@@ -47,8 +72,8 @@ TEST(Parser, FlagsBecomeSettings) {
 }
 
 TEST(Parser, MistakesAreUsageErrors) {
-  for (const auto* line : {"frobnicate", "run", "show", "copy a", "run m --temperature 9", "serve --prot 1", "models nonsense",
-                           "run m --max-tokens -1", "pull x", "convert x"}) {
+  for (const auto* line : {"frobnicate", "run", "show", "copy a", "run m --temperature 9", "serve --prot 1",
+                           "models nonsense", "run m --max-tokens -1", "pull x", "convert x"}) {
     const auto parsed = parse_command_line(words(line));
     EXPECT_FALSE(parsed.command) << line;
     EXPECT_EQ(parsed.exit_code, kExitUsage) << line;

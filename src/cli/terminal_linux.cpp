@@ -1,11 +1,10 @@
-#include <fmt/format.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <csignal>
+#include <fmt/format.h>
 #include <poll.h>
+#include <sys/signalfd.h>
 #include <thread>
+#include <unistd.h>
 
 #include "cli/terminal.hpp"
 
@@ -14,7 +13,8 @@ namespace {
 
 // Characters, not bytes: continuation bytes take no column.
 std::size_t width_of(std::string_view text) {
-  return static_cast<std::size_t>(std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+  return static_cast<std::size_t>(
+      std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
 }
 
 }  // namespace

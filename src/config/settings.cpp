@@ -1,11 +1,10 @@
 #include "config/settings.hpp"
 
+#include <algorithm>
+#include <cstdlib>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <yaml-cpp/yaml.h>
-
-#include <algorithm>
-#include <cstdlib>
 
 #include "base/clock.hpp"
 #include "base/files.hpp"
@@ -49,7 +48,8 @@ std::string problem_with(const Setting& setting, const std::string& text) {
 
 Result<void> check(const Setting& setting, const std::vector<std::string>& texts, std::string_view where) {
   if (texts.size() > 1 && setting.kind != Kind::kList)
-    return fail(ErrorCode::kInvalidRequest, fmt::format("{} takes one value, not {}", where, texts.size()), std::string(setting.key));
+    return fail(ErrorCode::kInvalidRequest, fmt::format("{} takes one value, not {}", where, texts.size()),
+                std::string(setting.key));
   for (const auto& text : texts) {
     if (auto problem = problem_with(setting, text); !problem.empty())
       return fail(ErrorCode::kInvalidRequest, fmt::format("{} {}", where, problem), std::string(setting.key));
@@ -65,11 +65,14 @@ Result<void> flatten(const YAML::Node& node, const std::string& prefix, const st
     const Setting* setting = find_setting(key);
     if (setting != nullptr && setting->secret)
       return fail(ErrorCode::kInvalidRequest,
-                  fmt::format("{}: {} is a secret and does not belong in this file; set {} instead", file, key, setting->variable()), key);
+                  fmt::format("{}: {} is a secret and does not belong in this file; set {} instead", file, key,
+                              setting->variable()),
+                  key);
     if (pair.second.IsMap()) {
       HEARTH_CHECK(flatten(pair.second, key, file, out));
     } else if (setting == nullptr) {
-      return fail(ErrorCode::kInvalidRequest, fmt::format("{}: unknown setting '{}'; see: hearth config", file, key), key);
+      return fail(ErrorCode::kInvalidRequest, fmt::format("{}: unknown setting '{}'; see: hearth config", file, key),
+                  key);
     } else if (pair.second.IsSequence()) {
       for (const auto& item : pair.second) out[key].push_back(item.as<std::string>());
     } else if (!pair.second.IsNull()) {
@@ -87,7 +90,8 @@ Result<Flat> read_file(const std::filesystem::path& file, bool required) {
   try {
     const YAML::Node root = YAML::Load(text);
     if (root.IsNull()) return out;
-    if (!root.IsMap()) return fail(ErrorCode::kInvalidRequest, fmt::format("{}: must be a map of settings", file.string()));
+    if (!root.IsMap())
+      return fail(ErrorCode::kInvalidRequest, fmt::format("{}: must be a map of settings", file.string()));
     HEARTH_CHECK(flatten(root, "", file.string(), out));
   } catch (const YAML::Exception& e) {
     return fail(ErrorCode::kInvalidRequest, fmt::format("{}:{}: not valid YAML", file.string(), e.mark.line + 1));
@@ -113,7 +117,8 @@ Result<Settings> Settings::load(const Sources& sources) {
   for (const auto& setting : all_settings()) {
     Value value;
     if (!setting.fallback.empty()) value.texts = {std::string(setting.fallback)};
-    const auto take = [&](const std::vector<std::string>& texts, Source source, const std::string& where) -> Result<void> {
+    const auto take = [&](const std::vector<std::string>& texts, Source source,
+                          const std::string& where) -> Result<void> {
       HEARTH_CHECK(check(setting, texts, where));
       value = {.texts = texts, .source = source};
       return {};
@@ -124,7 +129,8 @@ Result<Settings> Settings::load(const Sources& sources) {
     const std::string variable = setting.variable();
     if (const auto text = sources.environment ? sources.environment(variable) : std::nullopt) {
       std::vector<std::string> texts;
-      if (setting.kind != Kind::kList) texts = {*text};
+      if (setting.kind != Kind::kList)
+        texts = {*text};
       else
         for (const auto piece : base::split(*text, ',')) texts.emplace_back(base::trim(piece));
       HEARTH_CHECK(take(texts, Source::kEnvironment, variable));

@@ -16,19 +16,19 @@ namespace hearth::config {
 
 enum class Kind { kText, kInteger, kFlag, kDuration, kList, kChoice };
 
-// One setting, declared once: key in the file ("server.port"), variable ("HEARTH_SERVER_PORT"), flag ("--port"), help. The
-// command line, `hearth config` and docs/settings.md are made from this table.
+// One setting, declared once: key in the file ("server.port"), variable ("HEARTH_SERVER_PORT"), flag ("--port"), help.
+// The command line, `hearth config` and docs/settings.md are made from this table.
 struct Setting {
   std::string_view key;
   Kind kind;
-  std::string_view fallback;   // as text
-  std::string_view flag;       // of `hearth serve`; empty = none
-  std::string_view metavar;    // what stands behind the flag in help
+  std::string_view fallback;  // as text
+  std::string_view flag;      // of `hearth serve`; empty = none
+  std::string_view metavar;   // what stands behind the flag in help
   std::string_view help;
-  long long min = 0;           // kInteger
+  long long min = 0;  // kInteger
   long long max = 0;
-  std::string_view choices{};  // kChoice: "DEBUG|INFO"
-  bool secret = false;         // never in the file, never printed
+  std::string_view choices{};        // kChoice: "DEBUG|INFO"
+  bool secret = false;               // never in the file, never printed
   std::string_view variable_name{};  // where it is not HEARTH_ + KEY
   [[nodiscard]] std::string variable() const;
 };
@@ -40,11 +40,12 @@ struct Setting {
 enum class Source { kDefault, kFile, kEnvironment, kFlag };
 [[nodiscard]] std::string_view to_string(Source source);
 
-// Effective settings: flag > environment > file > default. Values are checked when they come in; later reads cannot fail.
+// Effective settings: flag > environment > file > default. Values are checked when they come in; later reads cannot
+// fail.
 class Settings {
  public:
   struct Sources {
-    std::filesystem::path file;   // absent file = no settings from it, unless `file_required`
+    std::filesystem::path file;  // absent file = no settings from it, unless `file_required`
     bool file_required = false;
     std::function<std::optional<std::string>(const std::string&)> environment;
     std::map<std::string, std::vector<std::string>> flags;  // by key

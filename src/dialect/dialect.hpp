@@ -10,8 +10,8 @@
 #include "domain/event.hpp"
 #include "domain/request.hpp"
 
-// What every dialect offers: pure functions from wire bytes to domain values and back. No I/O, no HTTP types; streams leave as
-// frames, whose bytes on the wire (SSE or NDJSON) are the HTTP layer's business.
+// What every dialect offers: pure functions from wire bytes to domain values and back. No I/O, no HTTP types; streams
+// leave as frames, whose bytes on the wire (SSE or NDJSON) are the HTTP layer's business.
 namespace hearth::dialect {
 
 struct Frame {

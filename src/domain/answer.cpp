@@ -1,7 +1,6 @@
 #include "domain/answer.hpp"
 
 #include <fmt/format.h>
-
 #include <iterator>
 
 namespace hearth::domain {
@@ -31,7 +30,8 @@ Result<void> AnswerBuilder::add(Event event) {
   if (complete_) return out_of_order("an event after the end");
   auto choice_at = [this](std::int32_t index) -> Choice* {
     if (index < 0 || index >= kChoicesMax) return nullptr;
-    if (static_cast<std::size_t>(index) >= answer_.choices.size()) answer_.choices.resize(static_cast<std::size_t>(index) + 1);
+    if (static_cast<std::size_t>(index) >= answer_.choices.size())
+      answer_.choices.resize(static_cast<std::size_t>(index) + 1);
     return &answer_.choices[static_cast<std::size_t>(index)];
   };
   auto block_at = [&](std::int32_t choice, std::int32_t index) -> Block* {

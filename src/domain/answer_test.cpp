@@ -12,18 +12,13 @@ Result<Answer> fold(std::vector<Event> events) {
 }
 
 TEST(AnswerBuilder, FoldsChoicesAndBlocks) {
-  const auto answer = fold({Started{.model = "m", .prompt_tokens = 3},
-                            BlockOpened{.choice = 1, .index = 0},
-                            BlockOpened{.choice = 0, .index = 0, .kind = BlockKind::kThinking},
-                            Delta{.choice = 0, .index = 0, .text = "hm"},
-                            Delta{.choice = 1, .index = 0, .text = "x"},
-                            BlockClosed{.choice = 0, .index = 0, .signature = "s"},
-                            BlockOpened{.choice = 0, .index = 1},
-                            Delta{.choice = 0, .index = 1, .text = "a"},
-                            Delta{.choice = 0, .index = 1, .text = "b"},
-                            ChoiceFinished{.choice = 1, .reason = FinishReason::kLength},
-                            ChoiceFinished{.choice = 0},
-                            Finished{.usage = {.prompt = 3, .completion = 4}}});
+  const auto answer = fold(
+      {Started{.model = "m", .prompt_tokens = 3}, BlockOpened{.choice = 1, .index = 0},
+       BlockOpened{.choice = 0, .index = 0, .kind = BlockKind::kThinking}, Delta{.choice = 0, .index = 0, .text = "hm"},
+       Delta{.choice = 1, .index = 0, .text = "x"}, BlockClosed{.choice = 0, .index = 0, .signature = "s"},
+       BlockOpened{.choice = 0, .index = 1}, Delta{.choice = 0, .index = 1, .text = "a"},
+       Delta{.choice = 0, .index = 1, .text = "b"}, ChoiceFinished{.choice = 1, .reason = FinishReason::kLength},
+       ChoiceFinished{.choice = 0}, Finished{.usage = {.prompt = 3, .completion = 4}}});
   ASSERT_TRUE(answer) << answer.error().message;
   EXPECT_EQ(answer->choices.size(), 2U);
   EXPECT_EQ(answer->choices[0].text(), "ab");

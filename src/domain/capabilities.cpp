@@ -1,8 +1,7 @@
 #include "domain/capabilities.hpp"
 
-#include <fmt/format.h>
-
 #include <array>
+#include <fmt/format.h>
 #include <utility>
 
 #include "base/result.hpp"
@@ -11,18 +10,26 @@ namespace hearth::domain {
 namespace {
 
 constexpr std::array kTaskNames{
-    std::pair{Task::kChat, "chat"},           std::pair{Task::kComplete, "complete"},
-    std::pair{Task::kInfill, "infill"},       std::pair{Task::kEmbed, "embed"},
-    std::pair{Task::kRerank, "rerank"},       std::pair{Task::kClassify, "classify"},
-    std::pair{Task::kTranscribe, "transcribe"}, std::pair{Task::kSpeak, "speak"},
-    std::pair{Task::kImageIn, "image-in"},    std::pair{Task::kImageOut, "image-out"},
-    std::pair{Task::kAudioOut, "audio-out"},  std::pair{Task::kTensor, "tensor"},
-    std::pair{Task::kTools, "tools"},         std::pair{Task::kGrammar, "grammar"},
+    std::pair{Task::kChat, "chat"},
+    std::pair{Task::kComplete, "complete"},
+    std::pair{Task::kInfill, "infill"},
+    std::pair{Task::kEmbed, "embed"},
+    std::pair{Task::kRerank, "rerank"},
+    std::pair{Task::kClassify, "classify"},
+    std::pair{Task::kTranscribe, "transcribe"},
+    std::pair{Task::kSpeak, "speak"},
+    std::pair{Task::kImageIn, "image-in"},
+    std::pair{Task::kImageOut, "image-out"},
+    std::pair{Task::kAudioOut, "audio-out"},
+    std::pair{Task::kTensor, "tensor"},
+    std::pair{Task::kTools, "tools"},
+    std::pair{Task::kGrammar, "grammar"},
     std::pair{Task::kThinking, "thinking"},
 };
 
 std::unexpected<Error> unsupported(const Envelope& envelope, std::string_view what, std::string param) {
-  return fail(ErrorCode::kUnsupported, fmt::format("model '{}' does not support {}", envelope.model, what), std::move(param));
+  return fail(ErrorCode::kUnsupported, fmt::format("model '{}' does not support {}", envelope.model, what),
+              std::move(param));
 }
 
 struct Check {
@@ -50,7 +57,8 @@ struct Check {
   }
   Result<void> operator()(const CompletionRequest& r) const {
     if (!can.tasks.has(Task::kComplete)) return unsupported(r.envelope, "completion", "model");
-    if (!r.suffix.empty() && !can.tasks.has(Task::kInfill)) return unsupported(r.envelope, "a suffix (infill)", "suffix");
+    if (!r.suffix.empty() && !can.tasks.has(Task::kInfill))
+      return unsupported(r.envelope, "a suffix (infill)", "suffix");
     if (r.echo && r.generation.logprobs) return unsupported(r.envelope, "echo together with logprobs", "echo");
     return format(r.envelope, r.response_format);
   }
@@ -58,7 +66,8 @@ struct Check {
     if (!can.tasks.has(Task::kEmbed)) return unsupported(r.envelope, "embeddings", "model");
     if (r.dimensions && (*r.dimensions < 1 || *r.dimensions > can.embedding_dimensions))
       return fail(ErrorCode::kInvalidRequest,
-                  fmt::format("dimensions is {}; model '{}' has 1 to {}", *r.dimensions, r.envelope.model, can.embedding_dimensions),
+                  fmt::format("dimensions is {}; model '{}' has 1 to {}", *r.dimensions, r.envelope.model,
+                              can.embedding_dimensions),
                   "dimensions");
     return {};
   }

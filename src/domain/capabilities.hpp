@@ -45,13 +45,13 @@ class TaskSet {
 // What a loaded model or a remote can do: data, never dynamic_cast.
 struct Capabilities {
   TaskSet tasks;
-  std::int32_t context_tokens = 0;        // per conversation, as loaded
+  std::int32_t context_tokens = 0;  // per conversation, as loaded
   std::int32_t trained_context_tokens = 0;
   std::int32_t embedding_dimensions = 0;
   std::int32_t vocabulary = 0;
-  std::int32_t slots = 0;                 // sequences that run at once
+  std::int32_t slots = 0;  // sequences that run at once
   std::string device;
-  std::string format;                     // "gguf"
+  std::string format;  // "gguf"
   std::string architecture;
   friend bool operator==(const Capabilities&, const Capabilities&) = default;
 };

@@ -49,11 +49,11 @@ struct TokenLogprob {
   friend bool operator==(const TokenLogprob&, const TokenLogprob&) = default;
 };
 
-// The stream of one request: Started, then per choice BlockOpened (Delta)* BlockClosed ..., ChoiceFinished; then Finished.
-// Exactly one of Finished and Failed ends every stream; a stream that stops without either is kStreamCut.
+// The stream of one request: Started, then per choice BlockOpened (Delta)* BlockClosed ..., ChoiceFinished; then
+// Finished. Exactly one of Finished and Failed ends every stream; a stream that stops without either is kStreamCut.
 // Embed, tokenize and render answers are events too, so that there is one path for everything.
 struct Started {
-  std::string id;         // set by the edge
+  std::string id;  // set by the edge
   std::string model;
   std::string served_by;  // backend name
   std::string device;     // what really runs it, e.g. "CPU"
@@ -114,7 +114,8 @@ struct Rendered {
   friend bool operator==(const Rendered&, const Rendered&) = default;
 };
 
-using Event = std::variant<Started, BlockOpened, Delta, BlockClosed, ChoiceFinished, Finished, Failed, Embedded, Tokenized, Rendered>;
+using Event = std::variant<Started, BlockOpened, Delta, BlockClosed, ChoiceFinished, Finished, Failed, Embedded,
+                           Tokenized, Rendered>;
 
 [[nodiscard]] inline bool ends_stream(const Event& event) {
   return std::holds_alternative<Finished>(event) || std::holds_alternative<Failed>(event);

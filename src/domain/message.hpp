@@ -53,7 +53,8 @@ struct RefusalPart {
   std::string text;
   friend bool operator==(const RefusalPart&, const RefusalPart&) = default;
 };
-using Part = std::variant<TextPart, ImagePart, AudioPart, FilePart, ToolCallPart, ToolResultPart, ThinkingPart, RefusalPart>;
+using Part =
+    std::variant<TextPart, ImagePart, AudioPart, FilePart, ToolCallPart, ToolResultPart, ThinkingPart, RefusalPart>;
 
 struct Message {
   Role role = Role::kUser;

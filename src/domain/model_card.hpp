@@ -14,12 +14,12 @@ namespace hearth::domain {
 
 // What is known of a model on disk, from its header: enough for every dialect's listing. Sizes in bytes.
 struct ModelCard {
-  std::string name;           // id as shown, "org/name" or "org/name:tag"
-  std::string path;           // absolute
-  std::string format;         // "gguf"
-  std::string architecture;   // "llama"
-  std::string quantization;   // "Q8_0"
-  std::string digest;         // 64 hex digits, stable for the same content
+  std::string name;          // id as shown, "org/name" or "org/name:tag"
+  std::string path;          // absolute
+  std::string format;        // "gguf"
+  std::string architecture;  // "llama"
+  std::string quantization;  // "Q8_0"
+  std::string digest;        // 64 hex digits, stable for the same content
   std::uint64_t size_bytes = 0;
   std::uint64_t parameters = 0;
   std::int32_t context_tokens = 0;  // trained

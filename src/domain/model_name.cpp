@@ -8,8 +8,8 @@ namespace hearth::domain {
 
 Result<ModelName> ModelName::parse(std::string_view text) {
   auto bad = [&](std::string_view why) {
-    return fail(ErrorCode::kInvalidRequest, "model name '" + base::to_valid_utf8(text.substr(0, 80)) + "' " + std::string(why),
-                "model");
+    return fail(ErrorCode::kInvalidRequest,
+                "model name '" + base::to_valid_utf8(text.substr(0, 80)) + "' " + std::string(why), "model");
   };
   if (text.empty()) return fail(ErrorCode::kInvalidRequest, "model name is empty", "model");
   if (text.size() > 512) return bad("is longer than 512 bytes");

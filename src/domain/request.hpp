@@ -19,8 +19,8 @@ using Tokens = std::vector<Token>;
 // Unset fields take the dialect's default at the edge; what reaches an engine is what the client meant.
 // Defaults here are the neutral values (a stage at its neutral value is skipped).
 struct Sampling {
-  double temperature = 1.0;        // 0 = greedy
-  std::int32_t top_k = 0;          // 0 = all
+  double temperature = 1.0;  // 0 = greedy
+  std::int32_t top_k = 0;    // 0 = all
   double top_p = 1.0;
   double min_p = 0.0;
   double typical_p = 1.0;
@@ -101,7 +101,7 @@ struct ChatRequest {
   Reasoning reasoning;
   Generation generation;
   std::optional<Conversation> conversation;
-  std::string template_override;            // jinja; empty = the model's own
+  std::string template_override;  // jinja; empty = the model's own
   std::map<std::string, std::string> template_arguments;
   friend bool operator==(const ChatRequest&, const ChatRequest&) = default;
 };
@@ -152,8 +152,8 @@ struct RenderRequest {
   friend bool operator==(const RenderRequest&, const RenderRequest&) = default;
 };
 
-using Request = std::variant<ChatRequest, CompletionRequest, EmbedRequest, RerankRequest, TokenizeRequest, DetokenizeRequest,
-                             RenderRequest>;
+using Request = std::variant<ChatRequest, CompletionRequest, EmbedRequest, RerankRequest, TokenizeRequest,
+                             DetokenizeRequest, RenderRequest>;
 
 [[nodiscard]] const Envelope& envelope_of(const Request& request);
 [[nodiscard]] Envelope& envelope_of(Request& request);

@@ -1,7 +1,6 @@
 // What stands before every route: Host, CORS, key.
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <fmt/format.h>
 #include <string_view>
 
 #include "base/strings.hpp"
@@ -32,15 +31,18 @@ bool equal_in_constant_time(std::string_view a, std::string_view b) {
   return difference == 0;
 }
 
-bool is_public(const http::RequestHead& head) { return head.path == "/health" || head.path == "/ready" || head.path == "/"; }
+bool is_public(const http::RequestHead& head) {
+  return head.path == "/health" || head.path == "/ready" || head.path == "/";
+}
 
 }  // namespace
 
 std::optional<Error> Gateway::check(const http::RequestHead& head) const {
   if (!host_allowed(head))
     return Error{.code = ErrorCode::kHostNotAllowed,
-                 .message = fmt::format("Host '{}' is not one of this server's names; allow it with: hearth serve --allowed-host NAME",
-                                        base::to_valid_utf8(head.headers.get("host").value_or("").substr(0, 100)))};
+                 .message = fmt::format(
+                     "Host '{}' is not one of this server's names; allow it with: hearth serve --allowed-host NAME",
+                     base::to_valid_utf8(head.headers.get("host").value_or("").substr(0, 100)))};
   const bool preflight = head.method == http::Method::kOptions && head.headers.get("access-control-request-method");
   if (!preflight && !is_public(head) && !key_valid(head))
     return Error{.code = ErrorCode::kUnauthorized,
@@ -77,7 +79,8 @@ void Gateway::add_cors(const http::RequestHead& head, http::Headers& headers) co
   if (std::ranges::none_of(options_.cors_origins, allowed)) return;
   headers.set("access-control-allow-origin", *origin);
   headers.set("access-control-expose-headers",
-              "x-request-id, hearth-model, hearth-served-by, hearth-device, hearth-queue-ms, hearth-ignored-parameters, server-timing");
+              "x-request-id, hearth-model, hearth-served-by, hearth-device, hearth-queue-ms, "
+              "hearth-ignored-parameters, server-timing");
   if (head.method != http::Method::kOptions) return;
   headers.set("access-control-allow-methods", "GET, POST, DELETE, HEAD, OPTIONS");
   headers.set("access-control-allow-headers", head.headers.get("access-control-request-headers").value_or("*"));

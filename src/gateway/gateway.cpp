@@ -1,8 +1,7 @@
 #include "gateway/gateway.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <fmt/format.h>
 #include <utility>
 
 #include "base/strings.hpp"
@@ -28,14 +27,15 @@ Gateway::Gateway(store::Library& library, sched::ModelManager& manager, const ba
   add_operation_routes();
   router_.on_unknown = [](const http::RequestHead& head) {
     return error_response(
-        face_of(head), Error{.code = ErrorCode::kNotFound, .message = fmt::format("no route {} {}", head.method_text, head.path)},
+        face_of(head),
+        Error{.code = ErrorCode::kNotFound, .message = fmt::format("no route {} {}", head.method_text, head.path)},
         request_id_of(head));
   };
   router_.on_wrong_method = [](const http::RequestHead& head, const std::string& allow) {
-    return error_response(
-        face_of(head),
-        Error{.code = ErrorCode::kMethodNotAllowed, .message = fmt::format("{} takes {}, not {}", head.path, allow, head.method_text)},
-        request_id_of(head));
+    return error_response(face_of(head),
+                          Error{.code = ErrorCode::kMethodNotAllowed,
+                                .message = fmt::format("{} takes {}, not {}", head.path, allow, head.method_text)},
+                          request_id_of(head));
   };
 }
 
@@ -102,7 +102,8 @@ rt::Task<void> Gateway::serve(http::Request request, http::ResponseWriter& write
       const auto took = gateway.clock_.now() - started;
       const int status = recorder.status() == 0 ? 499 : recorder.status();
       gateway.metrics_.served(route, status, took);
-      gateway.log_.info("{} {} {:.1f}ms {} {}", line, status, std::chrono::duration<double>(took).count() * 1e3, peer, id);
+      gateway.log_.info("{} {} {:.1f}ms {} {}", line, status, std::chrono::duration<double>(took).count() * 1e3, peer,
+                        id);
     }
   };
   const Note note{*this, recorder, line, route, peer, id, started};
@@ -121,7 +122,8 @@ rt::Task<void> Gateway::send(http::ResponseWriter& writer, http::Response respon
   (void)co_await writer.respond(std::move(response));
 }
 
-rt::Task<void> Gateway::send_error(http::ResponseWriter& writer, const Face& face, Error error, const http::RequestHead& head) const {
+rt::Task<void> Gateway::send_error(http::ResponseWriter& writer, const Face& face, Error error,
+                                   const http::RequestHead& head) const {
   http::Response response = error_response(face, error, request_id_of(head));
   if (error.code == ErrorCode::kUnauthorized) response.headers.set("www-authenticate", "Bearer");
   (void)co_await writer.respond(std::move(response));
@@ -144,8 +146,10 @@ Result<std::vector<domain::ModelCard>> Gateway::cards() const {
   std::vector<domain::ModelCard> out;
   for (const auto& entry : entries) {
     auto card = library_.card(entry);
-    if (card) out.push_back(*std::move(card));
-    else log_.warn("model {}: {}", entry.id(), card.error().message);
+    if (card)
+      out.push_back(*std::move(card));
+    else
+      log_.warn("model {}: {}", entry.id(), card.error().message);
   }
   return out;
 }
@@ -169,7 +173,8 @@ std::string Gateway::health_body() const {
 
 std::string Gateway::metrics_body() const {
   const http::Server* server = server_.load();
-  return metrics_.render(server == nullptr ? http::ServerStats{} : server->stats(), manager_.stats(), manager_.loaded());
+  return metrics_.render(server == nullptr ? http::ServerStats{} : server->stats(), manager_.stats(),
+                         manager_.loaded());
 }
 
 }  // namespace hearth::gateway

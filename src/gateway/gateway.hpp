@@ -19,11 +19,12 @@
 
 namespace hearth::gateway {
 
-// All routes of hearth on one port, behind one ordered list of checks: request id -> Host -> CORS -> key -> route; then metrics and
-// access log. One event loop. REQUIRES: what is passed in outlives it.
+// All routes of hearth on one port, behind one ordered list of checks: request id -> Host -> CORS -> key -> route; then
+// metrics and access log. One event loop. REQUIRES: what is passed in outlives it.
 class Gateway final : public http::Service {
  public:
-  Gateway(store::Library& library, sched::ModelManager& manager, const base::Clock& clock, base::Log& log, GatewayOptions options);
+  Gateway(store::Library& library, sched::ModelManager& manager, const base::Clock& clock, base::Log& log,
+          GatewayOptions options);
   ~Gateway() override;
 
   [[nodiscard]] http::RoutePolicy policy(const http::RequestHead& head) const override;
@@ -53,7 +54,8 @@ class Gateway final : public http::Service {
   using Parse = Result<dialect::Call> (*)(std::string_view body, const dialect::Edge& edge);
   [[nodiscard]] http::RouteHandler model_route(Parse parse, const Face& face);
   [[nodiscard]] rt::Task<void> send(http::ResponseWriter& writer, http::Response response) const;
-  [[nodiscard]] rt::Task<void> send_error(http::ResponseWriter& writer, const Face& face, Error error, const http::RequestHead& head) const;
+  [[nodiscard]] rt::Task<void> send_error(http::ResponseWriter& writer, const Face& face, Error error,
+                                          const http::RequestHead& head) const;
   [[nodiscard]] rt::Task<void> load_only(http::Request request, dialect::ollama::OllamaCall parsed, dialect::Edge edge,
                                          http::ResponseWriter& writer);
   [[nodiscard]] rt::Task<Result<void>> unload_model(std::string name);

@@ -1,9 +1,8 @@
 // Everything of the gateway that needs no model: checks, errors in each dialect's shape, listing, routes.
 #include "gateway/gateway.hpp"
 
-#include <gtest/gtest.h>
-
 #include <filesystem>
+#include <gtest/gtest.h>
 
 #include "json/reader.hpp"
 #include "rt/io_threads.hpp"
@@ -36,9 +35,13 @@ class MemoryWriter final : public http::ResponseWriter {
 
 class GatewayTest : public ::testing::Test {
  protected:
-  GatewayTest() { options_.allowed_hosts = {"localhost", "127.0.0.1"}; options_.version = "0.0.1"; }
+  GatewayTest() {
+    options_.allowed_hosts = {"localhost", "127.0.0.1"};
+    options_.version = "0.0.1";
+  }
 
-  static http::Request request(http::Method method, std::string path, std::string body = {}, http::Headers headers = {}) {
+  static http::Request request(http::Method method, std::string path, std::string body = {},
+                               http::Headers headers = {}) {
     http::Request r;
     r.method = method;
     r.method_text = std::string(http::to_string(method));
@@ -54,7 +57,8 @@ class GatewayTest : public ::testing::Test {
   http::Response serve(http::Request r) {
     MemoryWriter writer;
     auto task = [](GatewayTest& test, http::Request in, http::ResponseWriter& out) -> rt::Task<void> {
-      store::Library library({.root = test.folder_.path(), .models = test.folder_.path() / "models",
+      store::Library library({.root = test.folder_.path(),
+                              .models = test.folder_.path() / "models",
                               .bundled = std::filesystem::path(HEARTH_SOURCE_DIR) / "models"},
                              test.log_);
       sched::ManagerOptions manager_options;
@@ -88,13 +92,16 @@ TEST_F(GatewayTest, AnUnknownModelIsA404InEachDialect) {
     std::string path, body, part;
   };
   const Case cases[] = {
-      {"/v1/chat/completions", R"({"model":"nope","messages":[{"role":"user","content":"x"}]})", R"("code":"model_not_found")"},
+      {"/v1/chat/completions", R"({"model":"nope","messages":[{"role":"user","content":"x"}]})",
+       R"("code":"model_not_found")"},
       {"/v1/completions", R"({"model":"nope","prompt":"x"})", R"("code":"model_not_found")"},
       {"/v1/embeddings", R"({"model":"nope","input":"x"})", R"("code":"model_not_found")"},
-      {"/api/chat", R"({"model":"nope","messages":[{"role":"user","content":"x"}]})", R"({"error":"model 'nope' not found)"},
+      {"/api/chat", R"({"model":"nope","messages":[{"role":"user","content":"x"}]})",
+       R"({"error":"model 'nope' not found)"},
       {"/api/generate", R"({"model":"nope","prompt":"x"})", R"({"error":"model 'nope' not found)"},
       {"/api/show", R"({"model":"nope"})", R"({"error":"model 'nope' not found)"},
-      {"/v1/messages", R"({"model":"nope","max_tokens":5,"messages":[{"role":"user","content":"x"}]})", R"("type":"not_found_error")"},
+      {"/v1/messages", R"({"model":"nope","max_tokens":5,"messages":[{"role":"user","content":"x"}]})",
+       R"("type":"not_found_error")"},
       {"/hearth/v1/models/nope/load", "", R"("code":"model_not_found")"},
   };
   for (const auto& c : cases) {
@@ -105,8 +112,8 @@ TEST_F(GatewayTest, AnUnknownModelIsA404InEachDialect) {
 }
 
 TEST_F(GatewayTest, ARunnerThatCannotStartIsAnErrorAndNotAHang) {
-  const auto response = serve(
-      request(http::Method::kPost, "/v1/chat/completions", R"({"model":"ember","messages":[{"role":"user","content":"x"}]})"));
+  const auto response = serve(request(http::Method::kPost, "/v1/chat/completions",
+                                      R"({"model":"ember","messages":[{"role":"user","content":"x"}]})"));
   EXPECT_GE(response.status, 500) << response.body;
   EXPECT_NE(message_of(response).find("hearth-runner"), std::string::npos) << response.body;
 }
@@ -137,9 +144,11 @@ TEST_F(GatewayTest, KeysAreAskedForWhereTheyAreSet) {
 
 TEST_F(GatewayTest, CorsIsClosedUntilAnOriginIsListed) {
   const http::Headers origin{{"origin", "https://app.example"}};
-  EXPECT_FALSE(serve(request(http::Method::kGet, "/api/version", "", origin)).headers.get("access-control-allow-origin"));
+  EXPECT_FALSE(
+      serve(request(http::Method::kGet, "/api/version", "", origin)).headers.get("access-control-allow-origin"));
   options_.cors_origins = {"https://app.example"};
-  EXPECT_EQ(serve(request(http::Method::kGet, "/api/version", "", origin)).headers.get("access-control-allow-origin"), "https://app.example");
+  EXPECT_EQ(serve(request(http::Method::kGet, "/api/version", "", origin)).headers.get("access-control-allow-origin"),
+            "https://app.example");
   EXPECT_FALSE(serve(request(http::Method::kGet, "/api/version", "", {{"origin", "https://other.example"}}))
                    .headers.get("access-control-allow-origin"));
   const auto preflight = serve(request(http::Method::kOptions, "/v1/chat/completions", "",
@@ -152,26 +161,31 @@ TEST_F(GatewayTest, WrongMethodAndUnknownRoute) {
   EXPECT_EQ(wrong.status, 405);
   EXPECT_EQ(wrong.headers.get("allow"), "POST");
   EXPECT_EQ(serve(request(http::Method::kGet, "/nothing")).status, 404);
-  EXPECT_EQ(serve(request(http::Method::kPost, "/api/pull", "{}")).status, 404) << "not built yet, so it does not exist";
+  EXPECT_EQ(serve(request(http::Method::kPost, "/api/pull", "{}")).status, 404)
+      << "not built yet, so it does not exist";
 }
 
 TEST_F(GatewayTest, ListsTheBundledModelInEveryShape) {
   EXPECT_NE(serve(request(http::Method::kGet, "/v1/models")).body.find(R"("id":"ember")"), std::string::npos);
   EXPECT_NE(serve(request(http::Method::kGet, "/v1/models/ember")).body.find(R"("object":"model")"), std::string::npos);
-  EXPECT_NE(serve(request(http::Method::kGet, "/api/tags")).body.find(R"("quantization_level":"Q8_0")"), std::string::npos);
-  EXPECT_NE(serve(request(http::Method::kGet, "/v1/models", "", {{"anthropic-version", "2023-06-01"}})).body.find("has_more"),
+  EXPECT_NE(serve(request(http::Method::kGet, "/api/tags")).body.find(R"("quantization_level":"Q8_0")"),
             std::string::npos);
+  EXPECT_NE(
+      serve(request(http::Method::kGet, "/v1/models", "", {{"anthropic-version", "2023-06-01"}})).body.find("has_more"),
+      std::string::npos);
   const auto native = serve(request(http::Method::kGet, "/hearth/v1/models"));
   EXPECT_TRUE(native.body.starts_with(R"({"hearth":"0.0.1","models":[)")) << native.body;
 }
 
 TEST_F(GatewayTest, GreetingDependsOnWhoAsks) {
   EXPECT_EQ(serve(request(http::Method::kGet, "/")).body, "hearth is running");
-  EXPECT_EQ(serve(request(http::Method::kGet, "/", "", {{"user-agent", "ollama-python/0.5"}})).body, "Ollama is running");
+  EXPECT_EQ(serve(request(http::Method::kGet, "/", "", {{"user-agent", "ollama-python/0.5"}})).body,
+            "Ollama is running");
 }
 
 TEST_F(GatewayTest, RequestIdsAreEchoedWhenSane) {
-  EXPECT_EQ(serve(request(http::Method::kGet, "/health", "", {{"x-request-id", "abc-1"}})).headers.get("x-request-id"), "abc-1");
+  EXPECT_EQ(serve(request(http::Method::kGet, "/health", "", {{"x-request-id", "abc-1"}})).headers.get("x-request-id"),
+            "abc-1");
   const auto made = serve(request(http::Method::kGet, "/health", "", {{"x-request-id", std::string(500, 'a')}}));
   EXPECT_TRUE(made.headers.get("x-request-id")->starts_with("req_"));
 }

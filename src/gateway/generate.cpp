@@ -1,8 +1,7 @@
 #include "gateway/generate.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <fmt/format.h>
 #include <utility>
 
 #include "base/strings.hpp"
@@ -73,17 +72,24 @@ http::ResponseHead stream_head(const http::Headers& headers, dialect::Framing fr
 Result<void> apply_headers(const http::Headers& headers, domain::Envelope& envelope) {
   if (const auto value = headers.get("hearth-keep-alive")) {
     const auto span = base::parse_duration(*value);
-    if (!span) return fail(ErrorCode::kInvalidRequest, "header hearth-keep-alive is not a duration (5m, 300, -1)", "hearth-keep-alive");
+    if (!span)
+      return fail(ErrorCode::kInvalidRequest, "header hearth-keep-alive is not a duration (5m, 300, -1)",
+                  "hearth-keep-alive");
     envelope.keep_alive = span;
   }
   if (const auto value = headers.get("hearth-priority")) {
-    if (*value == "high") envelope.priority = domain::Priority::kHigh;
-    else if (*value == "normal") envelope.priority = domain::Priority::kNormal;
-    else if (*value == "low") envelope.priority = domain::Priority::kLow;
-    else return fail(ErrorCode::kInvalidRequest, "header hearth-priority must be high, normal or low", "hearth-priority");
+    if (*value == "high")
+      envelope.priority = domain::Priority::kHigh;
+    else if (*value == "normal")
+      envelope.priority = domain::Priority::kNormal;
+    else if (*value == "low")
+      envelope.priority = domain::Priority::kLow;
+    else
+      return fail(ErrorCode::kInvalidRequest, "header hearth-priority must be high, normal or low", "hearth-priority");
   }
   if (const auto value = headers.get("hearth-strict")) {
-    if (*value != "0" && *value != "1") return fail(ErrorCode::kInvalidRequest, "header hearth-strict must be 0 or 1", "hearth-strict");
+    if (*value != "0" && *value != "1")
+      return fail(ErrorCode::kInvalidRequest, "header hearth-strict must be 0 or 1", "hearth-strict");
     envelope.strict = *value == "1";
   }
   return {};
@@ -99,7 +105,9 @@ std::string ignored_header(const std::vector<std::string>& names) {
   return out;
 }
 
-std::string request_id_of(const http::RequestHead& head) { return std::string(head.headers.get("x-request-id").value_or("")); }
+std::string request_id_of(const http::RequestHead& head) {
+  return std::string(head.headers.get("x-request-id").value_or(""));
+}
 
 dialect::Edge Generator::edge() const { return {.clock = &clock_, .id = base::random_id(24)}; }
 
@@ -123,7 +131,8 @@ rt::Task<Result<Generator::Run>> Generator::start(const http::Request& request, 
   if (!events) {
     const auto code = events.error().code;
     if (code == ErrorCode::kUnavailable || code == ErrorCode::kBackendCrashed) manager_.report_gone(lease);
-    if (code == ErrorCode::kUnavailable) {  // it died between two requests, and nothing was sent: once more, with a fresh one
+    if (code ==
+        ErrorCode::kUnavailable) {  // it died between two requests, and nothing was sent: once more, with a fresh one
       HEARTH_CO_TRY(lease, co_await load(envelope.model, envelope.context_tokens));
       events = co_await lease.backend().run(call.request, {});
     }
@@ -136,11 +145,16 @@ rt::Task<Result<Generator::Run>> Generator::start(const http::Request& request, 
   headers.set("hearth-device", lease.device());
   if (!call.ignored.empty()) headers.set("hearth-ignored-parameters", ignored_header(call.ignored));
   const std::string model = envelope.model;
-  Run run{.lease = std::move(lease), .events = *std::move(events), .model = model, .received = received, .headers = std::move(headers)};
+  Run run{.lease = std::move(lease),
+          .events = *std::move(events),
+          .model = model,
+          .received = received,
+          .headers = std::move(headers)};
   co_return run;
 }
 
-rt::Task<void> Generator::answer(const http::Request& request, dialect::Call call, const Face& face, http::ResponseWriter& writer) {
+rt::Task<void> Generator::answer(const http::Request& request, dialect::Call call, const Face& face,
+                                 http::ResponseWriter& writer) {
   const std::string request_id = request_id_of(request);
   auto run = co_await start(request, call);
   if (!run) {
@@ -148,8 +162,10 @@ rt::Task<void> Generator::answer(const http::Request& request, dialect::Call cal
     (void)co_await writer.respond(std::move(response));
     co_return;
   }
-  if (call.stream) co_await answer_stream(*std::move(run), call, face, request_id, writer);
-  else co_await answer_whole(*std::move(run), call, face, request_id, writer);
+  if (call.stream)
+    co_await answer_stream(*std::move(run), call, face, request_id, writer);
+  else
+    co_await answer_whole(*std::move(run), call, face, request_id, writer);
 }
 
 rt::Task<void> Generator::answer_whole(Run run, dialect::Call& call, const Face& face, std::string request_id,

@@ -1,11 +1,10 @@
 #include "gateway/metrics.hpp"
 
+#include <array>
 #include <prometheus/counter.h>
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
-
-#include <array>
 
 namespace hearth::gateway {
 namespace {
@@ -31,8 +30,10 @@ MetricFamily family(std::string name, std::string help, MetricType type) {
 void add(MetricFamily& into, double value, std::vector<ClientMetric::Label> labels = {}) {
   ClientMetric metric;
   metric.label = std::move(labels);
-  if (into.type == MetricType::Counter) metric.counter.value = value;
-  else metric.gauge.value = value;
+  if (into.type == MetricType::Counter)
+    metric.counter.value = value;
+  else
+    metric.gauge.value = value;
   into.metric.push_back(std::move(metric));
 }
 
@@ -65,11 +66,15 @@ constexpr std::array kEngineMetrics{
     EngineMetric{"hearth_engine_requests_cancelled_total", "Requests cancelled because nobody listened any more",
                  MetricType::Counter, &sched::RunnerStats::requests_cancelled},
     EngineMetric{"hearth_engine_running", "Sequences running", MetricType::Gauge, &sched::RunnerStats::running},
-    EngineMetric{"hearth_engine_waiting", "Requests waiting for a slot", MetricType::Gauge, &sched::RunnerStats::waiting},
-    EngineMetric{"hearth_engine_paused", "Sequences paused by slow readers", MetricType::Gauge, &sched::RunnerStats::paused},
-    EngineMetric{"hearth_engine_slots", "Sequences that can run at once", MetricType::Gauge, &sched::RunnerStats::slots},
+    EngineMetric{"hearth_engine_waiting", "Requests waiting for a slot", MetricType::Gauge,
+                 &sched::RunnerStats::waiting},
+    EngineMetric{"hearth_engine_paused", "Sequences paused by slow readers", MetricType::Gauge,
+                 &sched::RunnerStats::paused},
+    EngineMetric{"hearth_engine_slots", "Sequences that can run at once", MetricType::Gauge,
+                 &sched::RunnerStats::slots},
     EngineMetric{"hearth_engine_kv_cells", "KV cache cells", MetricType::Gauge, &sched::RunnerStats::kv_cells},
-    EngineMetric{"hearth_engine_kv_cells_used", "KV cache cells in use", MetricType::Gauge, &sched::RunnerStats::kv_cells_used},
+    EngineMetric{"hearth_engine_kv_cells_used", "KV cache cells in use", MetricType::Gauge,
+                 &sched::RunnerStats::kv_cells_used},
 };
 
 }  // namespace
@@ -78,10 +83,11 @@ struct Metrics::Impl {
   prometheus::Registry registry;
   prometheus::Family<prometheus::Counter>& requests =
       prometheus::BuildCounter().Name("hearth_http_requests_total").Help("HTTP requests served").Register(registry);
-  prometheus::Family<prometheus::Histogram>& durations = prometheus::BuildHistogram()
-                                                             .Name("hearth_http_request_seconds")
-                                                             .Help("Time from the request's header to the end of its answer")
-                                                             .Register(registry);
+  prometheus::Family<prometheus::Histogram>& durations =
+      prometheus::BuildHistogram()
+          .Name("hearth_http_request_seconds")
+          .Help("Time from the request's header to the end of its answer")
+          .Register(registry);
   prometheus::Family<prometheus::Counter>& tokens =
       prometheus::BuildCounter().Name("hearth_tokens_total").Help("Tokens by model and kind").Register(registry);
   prometheus::Family<prometheus::Histogram>& first_token = prometheus::BuildHistogram()
@@ -125,7 +131,8 @@ std::string Metrics::render(const http::ServerStats& server, const sched::Manage
   gauge("hearth_http_connections", "Open connections", server.connections_open);
   gauge("hearth_http_requests_in_flight", "Requests being answered", server.requests_in_flight);
   counter("hearth_http_connections_total", "Connections accepted", server.connections_total);
-  counter("hearth_http_connections_shed_total", "Connections closed because there were too many", server.connections_shed);
+  counter("hearth_http_connections_shed_total", "Connections closed because there were too many",
+          server.connections_shed);
   counter("hearth_http_clients_gone_total", "Requests cancelled because the client left", server.clients_gone);
   counter("hearth_model_loads_total", "Models loaded", manager.loads);
   counter("hearth_model_load_failures_total", "Models that could not be loaded", manager.load_failures);

@@ -21,7 +21,9 @@ namespace {
 class NativeRenderer final : public dialect::Renderer {
  public:
   std::string body(const domain::Answer&) override { return {}; }  // never asked for: native calls always stream
-  std::vector<dialect::Frame> frames(const domain::Event& event) override { return {{.event = {}, .data = native::write_event(event)}}; }
+  std::vector<dialect::Frame> frames(const domain::Event& event) override {
+    return {{.event = {}, .data = native::write_event(event)}};
+  }
 };
 
 Result<dialect::Call> parse_native(std::string_view body, const dialect::Edge&) {
@@ -51,74 +53,96 @@ void Gateway::add_native_routes() {
   const http::RoutePolicy policy{.body_max = options_.body_max};
   router_.add(Method::kPost, "/hearth/v1/run", model_route(parse_native, kNative), policy);
 
-  router_.add(Method::kGet, "/hearth/v1/models", [this](Request request, RouteArgs, ResponseWriter& writer) -> rt::Task<void> {
-    const auto all = cards();
-    if (!all) co_await send_error(writer, kNative, all.error(), request);
-    else co_await send(writer, json_response(models_json(options_.version, *all, manager_.loaded())));
-  });
-  router_.add(Method::kGet, "/hearth/v1/models/{m...}", [this](Request request, RouteArgs args, ResponseWriter& writer) -> rt::Task<void> {
-    const auto card = card_of(args.get("m"));
-    if (!card) co_await send_error(writer, kNative, card.error(), request);
-    else co_await send(writer, json_response(store::card_json(*card)));
-  });
-  router_.add(Method::kDelete, "/hearth/v1/models/{m...}", [this](Request request, RouteArgs args, ResponseWriter& writer) -> rt::Task<void> {
-    const auto done = co_await remove_model(args.get("m"));
-    if (!done) co_await send_error(writer, kNative, done.error(), request);
-    else co_await send(writer, json_response(R"({"status":"deleted"})"));
-  });
-  router_.add(Method::kPost, "/hearth/v1/models/import", [this](Request request, RouteArgs, ResponseWriter& writer) -> rt::Task<void> {
-    std::string path;
-    std::string name;
-    const auto report = json::read_object(request.body, [&](json::Object& in) {
-      path = in.required_text("path");
-      in.text("name", name);
-    });
-    auto entry = report ? library_.import(path, name) : Result<store::LibraryEntry>(std::unexpected(report.error()));
-    auto card = entry ? library_.card(*entry) : Result<domain::ModelCard>(std::unexpected(std::move(entry).error()));
-    if (!card) co_await send_error(writer, kNative, card.error(), request);
-    else co_await send(writer, json_response(store::card_json(*card)));
-  });
-  router_.add(Method::kPost, "/hearth/v1/models/{m...}/load", [this](Request request, RouteArgs args, ResponseWriter& writer) -> rt::Task<void> {
-    domain::Envelope envelope;
-    auto applied = apply_headers(request.headers, envelope);
-    if (applied && !request.body.empty()) {
-      const auto report = json::read_object(request.body, [&](json::Object& in) {
-        if (const auto span = in.get("keep_alive")) {
-          envelope.keep_alive = span->is_number() ? base::parse_duration(fmt::format("{}", span->number())) : base::parse_duration(span->text());
-          if (!envelope.keep_alive) span->fail("is not a duration (5m, 300, -1)");
+  router_.add(Method::kGet, "/hearth/v1/models",
+              [this](Request request, RouteArgs, ResponseWriter& writer) -> rt::Task<void> {
+                const auto all = cards();
+                if (!all)
+                  co_await send_error(writer, kNative, all.error(), request);
+                else
+                  co_await send(writer, json_response(models_json(options_.version, *all, manager_.loaded())));
+              });
+  router_.add(Method::kGet, "/hearth/v1/models/{m...}",
+              [this](Request request, RouteArgs args, ResponseWriter& writer) -> rt::Task<void> {
+                const auto card = card_of(args.get("m"));
+                if (!card)
+                  co_await send_error(writer, kNative, card.error(), request);
+                else
+                  co_await send(writer, json_response(store::card_json(*card)));
+              });
+  router_.add(Method::kDelete, "/hearth/v1/models/{m...}",
+              [this](Request request, RouteArgs args, ResponseWriter& writer) -> rt::Task<void> {
+                const auto done = co_await remove_model(args.get("m"));
+                if (!done)
+                  co_await send_error(writer, kNative, done.error(), request);
+                else
+                  co_await send(writer, json_response(R"({"status":"deleted"})"));
+              });
+  router_.add(Method::kPost, "/hearth/v1/models/import",
+              [this](Request request, RouteArgs, ResponseWriter& writer) -> rt::Task<void> {
+                std::string path;
+                std::string name;
+                const auto report = json::read_object(request.body, [&](json::Object& in) {
+                  path = in.required_text("path");
+                  in.text("name", name);
+                });
+                auto entry =
+                    report ? library_.import(path, name) : Result<store::LibraryEntry>(std::unexpected(report.error()));
+                auto card = entry ? library_.card(*entry)
+                                  : Result<domain::ModelCard>(std::unexpected(std::move(entry).error()));
+                if (!card)
+                  co_await send_error(writer, kNative, card.error(), request);
+                else
+                  co_await send(writer, json_response(store::card_json(*card)));
+              });
+  router_.add(
+      Method::kPost, "/hearth/v1/models/{m...}/load",
+      [this](Request request, RouteArgs args, ResponseWriter& writer) -> rt::Task<void> {
+        domain::Envelope envelope;
+        auto applied = apply_headers(request.headers, envelope);
+        if (applied && !request.body.empty()) {
+          const auto report = json::read_object(request.body, [&](json::Object& in) {
+            if (const auto span = in.get("keep_alive")) {
+              envelope.keep_alive = span->is_number() ? base::parse_duration(fmt::format("{}", span->number()))
+                                                      : base::parse_duration(span->text());
+              if (!envelope.keep_alive) span->fail("is not a duration (5m, 300, -1)");
+            }
+            in.optional_integer("context_tokens", envelope.context_tokens, 1, 1 << 24);
+          });
+          if (!report) applied = Result<void>(std::unexpected(report.error()));
         }
-        in.optional_integer("context_tokens", envelope.context_tokens, 1, 1 << 24);
+        auto lease = applied ? co_await generator_.load(args.get("m"), envelope.context_tokens)
+                             : Result<sched::Lease>(std::unexpected(std::move(applied).error()));
+        if (!lease) {
+          co_await send_error(writer, kNative, std::move(lease).error(), request);
+          co_return;
+        }
+        lease->set_keep_alive(envelope.keep_alive);
+        const auto& can = lease->backend().capabilities();
+        json::Writer w;
+        w.begin_object().field("status", "loaded").field("name", lease->model()).field("device", lease->device());
+        w.field("context", can.context_tokens).field("slots", can.slots);
+        w.field("load_ms", std::chrono::duration<double, std::milli>(lease->load_time()).count()).end_object();
+        co_await send(writer, json_response(std::move(w).take()));
       });
-      if (!report) applied = Result<void>(std::unexpected(report.error()));
-    }
-    auto lease = applied ? co_await generator_.load(args.get("m"), envelope.context_tokens)
-                         : Result<sched::Lease>(std::unexpected(std::move(applied).error()));
-    if (!lease) {
-      co_await send_error(writer, kNative, std::move(lease).error(), request);
-      co_return;
-    }
-    lease->set_keep_alive(envelope.keep_alive);
-    const auto& can = lease->backend().capabilities();
-    json::Writer w;
-    w.begin_object().field("status", "loaded").field("name", lease->model()).field("device", lease->device());
-    w.field("context", can.context_tokens).field("slots", can.slots);
-    w.field("load_ms", std::chrono::duration<double, std::milli>(lease->load_time()).count()).end_object();
-    co_await send(writer, json_response(std::move(w).take()));
-  });
-  router_.add(Method::kPost, "/hearth/v1/models/{m...}/unload", [this](Request request, RouteArgs args, ResponseWriter& writer) -> rt::Task<void> {
-    const auto done = co_await unload_model(args.get("m"));
-    if (!done) co_await send_error(writer, kNative, done.error(), request);
-    else co_await send(writer, json_response(R"({"status":"unloaded"})"));
-  });
-  router_.add(Method::kPost, "/hearth/v1/shutdown", [this](Request request, RouteArgs, ResponseWriter& writer) -> rt::Task<void> {
-    if (!request.peer_is_loopback && options_.api_keys.empty()) {
-      Error error{.code = ErrorCode::kForbidden, .message = "only a local caller or one with a key may stop this server"};
-      co_await send_error(writer, kNative, std::move(error), request);
-      co_return;
-    }
-    co_await send(writer, json_response(R"({"status":"stopping"})"));
-    if (shutdown_) shutdown_();
-  });
+  router_.add(Method::kPost, "/hearth/v1/models/{m...}/unload",
+              [this](Request request, RouteArgs args, ResponseWriter& writer) -> rt::Task<void> {
+                const auto done = co_await unload_model(args.get("m"));
+                if (!done)
+                  co_await send_error(writer, kNative, done.error(), request);
+                else
+                  co_await send(writer, json_response(R"({"status":"unloaded"})"));
+              });
+  router_.add(Method::kPost, "/hearth/v1/shutdown",
+              [this](Request request, RouteArgs, ResponseWriter& writer) -> rt::Task<void> {
+                if (!request.peer_is_loopback && options_.api_keys.empty()) {
+                  Error error{.code = ErrorCode::kForbidden,
+                              .message = "only a local caller or one with a key may stop this server"};
+                  co_await send_error(writer, kNative, std::move(error), request);
+                  co_return;
+                }
+                co_await send(writer, json_response(R"({"status":"stopping"})"));
+                if (shutdown_) shutdown_();
+              });
 }
 
 void Gateway::add_operation_routes() {

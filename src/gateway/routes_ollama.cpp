@@ -53,8 +53,10 @@ void Gateway::add_ollama_routes() {
   });
   router_.add(Method::kGet, "/api/tags", [this](Request request, RouteArgs, ResponseWriter& writer) -> rt::Task<void> {
     const auto all = cards();
-    if (!all) co_await send_error(writer, kOllama, all.error(), request);
-    else co_await send(writer, json_response(ollama::tags_body(*all)));
+    if (!all)
+      co_await send_error(writer, kOllama, all.error(), request);
+    else
+      co_await send(writer, json_response(ollama::tags_body(*all)));
   });
   router_.add(Method::kGet, "/api/ps", [this](Request, RouteArgs, ResponseWriter& writer) -> rt::Task<void> {
     std::vector<domain::LoadedModel> models;
@@ -66,28 +68,38 @@ void Gateway::add_ollama_routes() {
   router_.add(Method::kPost, "/api/show", [this](Request request, RouteArgs, ResponseWriter& writer) -> rt::Task<void> {
     const auto call = ollama::parse_show(request.body);
     const auto card = call ? card_of(call->model) : Result<domain::ModelCard>(std::unexpected(call.error()));
-    if (!card) co_await send_error(writer, kOllama, card.error(), request);
-    else co_await send(writer, json_response(ollama::show_body(*card, fmt::format("FROM {}\n", card->path), call->verbose)));
+    if (!card)
+      co_await send_error(writer, kOllama, card.error(), request);
+    else
+      co_await send(writer,
+                    json_response(ollama::show_body(*card, fmt::format("FROM {}\n", card->path), call->verbose)));
   });
   router_.add(Method::kPost, "/api/copy", [this](Request request, RouteArgs, ResponseWriter& writer) -> rt::Task<void> {
     const auto call = ollama::parse_copy(request.body);
-    const auto done = call ? library_.copy(call->source, call->destination) : Result<void>(std::unexpected(call.error()));
-    if (!done) co_await send_error(writer, kOllama, done.error(), request);
-    else co_await send(writer, http::Response{});
+    const auto done =
+        call ? library_.copy(call->source, call->destination) : Result<void>(std::unexpected(call.error()));
+    if (!done)
+      co_await send_error(writer, kOllama, done.error(), request);
+    else
+      co_await send(writer, http::Response{});
   });
-  router_.add(Method::kDelete, "/api/delete", [this](Request request, RouteArgs, ResponseWriter& writer) -> rt::Task<void> {
-    const auto call = ollama::parse_delete(request.body);
-    if (!call) {
-      co_await send_error(writer, kOllama, call.error(), request);
-      co_return;
-    }
-    const auto done = co_await remove_model(call->model);
-    if (!done) co_await send_error(writer, kOllama, done.error(), request);
-    else co_await send(writer, http::Response{});
-  });
+  router_.add(Method::kDelete, "/api/delete",
+              [this](Request request, RouteArgs, ResponseWriter& writer) -> rt::Task<void> {
+                const auto call = ollama::parse_delete(request.body);
+                if (!call) {
+                  co_await send_error(writer, kOllama, call.error(), request);
+                  co_return;
+                }
+                const auto done = co_await remove_model(call->model);
+                if (!done)
+                  co_await send_error(writer, kOllama, done.error(), request);
+                else
+                  co_await send(writer, http::Response{});
+              });
 }
 
-rt::Task<void> Gateway::load_only(Request request, ollama::OllamaCall parsed, dialect::Edge edge, ResponseWriter& writer) {
+rt::Task<void> Gateway::load_only(Request request, ollama::OllamaCall parsed, dialect::Edge edge,
+                                  ResponseWriter& writer) {
   const auto& envelope = domain::envelope_of(parsed.call.request);
   const std::string model = envelope.model;
   if (parsed.unload) {

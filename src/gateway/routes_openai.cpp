@@ -10,7 +10,9 @@ namespace anthropic = dialect::anthropic;
 
 void Gateway::add_openai_routes() {
   const http::RoutePolicy policy{.body_max = options_.body_max};
-  const auto post = [&](const char* path, Parse parse) { router_.add(Method::kPost, path, model_route(parse, kOpenAi), policy); };
+  const auto post = [&](const char* path, Parse parse) {
+    router_.add(Method::kPost, path, model_route(parse, kOpenAi), policy);
+  };
   post("/v1/chat/completions", openai::parse_chat);
   post("/v1/completions", openai::parse_completion);
   post("/v1/embeddings", openai::parse_embeddings);
@@ -19,15 +21,17 @@ void Gateway::add_openai_routes() {
   post("/apply-template", openai::parse_apply_template);
 
   // One path, two shapes: Anthropic's clients say their version.
-  router_.add(Method::kGet, "/v1/models", [this](http::Request request, http::RouteArgs, http::ResponseWriter& writer) -> rt::Task<void> {
-    const Face& face = face_of(request);
-    auto all = cards();
-    if (!all) {
-      co_await send_error(writer, face, std::move(all).error(), request);
-      co_return;
-    }
-    co_await send(writer, json_response(&face == &kAnthropic ? anthropic::models_body(*all) : openai::models_body(*all)));
-  });
+  router_.add(Method::kGet, "/v1/models",
+              [this](http::Request request, http::RouteArgs, http::ResponseWriter& writer) -> rt::Task<void> {
+                const Face& face = face_of(request);
+                auto all = cards();
+                if (!all) {
+                  co_await send_error(writer, face, std::move(all).error(), request);
+                  co_return;
+                }
+                co_await send(writer, json_response(&face == &kAnthropic ? anthropic::models_body(*all)
+                                                                         : openai::models_body(*all)));
+              });
   router_.add(Method::kGet, "/v1/models/{id...}",
               [this](http::Request request, http::RouteArgs args, http::ResponseWriter& writer) -> rt::Task<void> {
                 const Face& face = face_of(request);
@@ -36,14 +40,16 @@ void Gateway::add_openai_routes() {
                   co_await send_error(writer, face, card.error(), request);
                   co_return;
                 }
-                co_await send(writer, json_response(&face == &kAnthropic ? anthropic::model_body(*card) : openai::model_body(*card)));
+                co_await send(writer, json_response(&face == &kAnthropic ? anthropic::model_body(*card)
+                                                                         : openai::model_body(*card)));
               });
 }
 
 void Gateway::add_anthropic_routes() {
   const http::RoutePolicy policy{.body_max = options_.body_max};
   router_.add(Method::kPost, "/v1/messages", model_route(anthropic::parse_messages, kAnthropic), policy);
-  router_.add(Method::kPost, "/v1/messages/count_tokens", model_route(anthropic::parse_count_tokens, kAnthropic), policy);
+  router_.add(Method::kPost, "/v1/messages/count_tokens", model_route(anthropic::parse_count_tokens, kAnthropic),
+              policy);
 }
 
 }  // namespace hearth::gateway

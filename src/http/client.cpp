@@ -1,8 +1,7 @@
 #include "http/client.hpp"
 
-#include <fmt/format.h>
-
 #include <deque>
+#include <fmt/format.h>
 #include <utility>
 
 #include "base/strings.hpp"
@@ -66,7 +65,8 @@ Result<Endpoint> Endpoint::parse(std::string_view url) {
 std::string Endpoint::describe() const {
   if (!unix_path.empty()) return "unix:" + unix_path.string();
   const bool literal_v6 = host.find(':') != std::string::npos;
-  return fmt::format("{}://{}{}{}:{}", tls ? "https" : "http", literal_v6 ? "[" : "", host, literal_v6 ? "]" : "", port);
+  return fmt::format("{}://{}{}{}:{}", tls ? "https" : "http", literal_v6 ? "[" : "", host, literal_v6 ? "]" : "",
+                     port);
 }
 
 namespace {
@@ -137,8 +137,7 @@ rt::Task<Result<std::unique_ptr<ClientResponse>>> Client::Impl::send(std::shared
     auto wire = fresh ? nullptr : self->take_idle();
     const bool reused = wire != nullptr;
     if (!reused) {
-      auto connected =
-          co_await detail::connect(self->executor, self->endpoint, self->options, self->tls, deadline);
+      auto connected = co_await detail::connect(self->executor, self->endpoint, self->options, self->tls, deadline);
       if (!connected) co_return fail(std::move(connected).error());
       wire = *std::move(connected);
     }

@@ -24,14 +24,14 @@ struct Endpoint {
   [[nodiscard]] std::string describe() const;
 };
 
-// The answer to one request: head now, body as it arrives. Destroying it before the end closes the connection (that is how an
-// upstream learns that nobody listens any more); after the end the connection goes back to the client's pool.
+// The answer to one request: head now, body as it arrives. Destroying it before the end closes the connection (that is
+// how an upstream learns that nobody listens any more); after the end the connection goes back to the client's pool.
 class ClientResponse {
  public:
   virtual ~ClientResponse() = default;
   [[nodiscard]] virtual const ResponseHead& head() const = 0;
-  // The next piece of the body; an empty string at its proper end; kStreamCut if the connection broke before; kTimeout when the
-  // deadline passed: nothing is lost, and it may be called again.
+  // The next piece of the body; an empty string at its proper end; kStreamCut if the connection broke before; kTimeout
+  // when the deadline passed: nothing is lost, and it may be called again.
   [[nodiscard]] virtual rt::Task<Result<std::string>> read(base::Deadline deadline = {}) = 0;
 };
 
@@ -42,8 +42,8 @@ struct ClientOptions {
   bool verify_tls = true;
 };
 
-// HTTP/1.1 client for one endpoint, with keep-alive. One per event loop; all calls on that loop. No redirects, no retries but one:
-// a reused idle connection that turns out closed before any byte of the answer is replaced once.
+// HTTP/1.1 client for one endpoint, with keep-alive. One per event loop; all calls on that loop. No redirects, no
+// retries but one: a reused idle connection that turns out closed before any byte of the answer is replaced once.
 class Client {
  public:
   Client(rt::Executor executor, Endpoint endpoint, ClientOptions options = {});
@@ -51,10 +51,12 @@ class Client {
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
-  // Sends and waits for the head of the answer. Errors: kUnavailable (nobody answers; names the endpoint), kTimeout, kStreamCut.
+  // Sends and waits for the head of the answer. Errors: kUnavailable (nobody answers; names the endpoint), kTimeout,
+  // kStreamCut.
   [[nodiscard]] rt::Task<Result<std::unique_ptr<ClientResponse>>> send(Request request, base::Deadline deadline = {});
   // send, then the whole body, at most `body_max`.
-  [[nodiscard]] rt::Task<Result<Response>> fetch(Request request, base::Deadline deadline, base::Bytes body_max = {64ULL << 20});
+  [[nodiscard]] rt::Task<Result<Response>> fetch(Request request, base::Deadline deadline,
+                                                 base::Bytes body_max = {64ULL << 20});
 
  private:
   struct Impl;

@@ -1,12 +1,11 @@
 #include "http/client.hpp"
 
+#include <array>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <unistd.h>
-
-#include <array>
 #include <thread>
+#include <unistd.h>
 
 #include "http/test_support.hpp"
 #include "rt/race.hpp"
@@ -192,8 +191,8 @@ TEST(Client, canBeCancelledAtAnyPoint) {
   TestServer server([](Request, ResponseWriter&) -> rt::Task<void> { co_await rt::sleep_for(std::chrono::hours(1)); });
   with_client(server.endpoint(), [](Client& client) -> rt::Task<void> {
     for (int i = 0; i < 30; ++i) {
-      const auto answer =
-          co_await rt::with_deadline(client.fetch(get("/"), {}), base::Deadline::after(std::chrono::microseconds(50 * i)));
+      const auto answer = co_await rt::with_deadline(client.fetch(get("/"), {}),
+                                                     base::Deadline::after(std::chrono::microseconds(50 * i)));
       EXPECT_FALSE(answer.has_value());
     }
   });

@@ -1,6 +1,5 @@
-#include <gtest/gtest.h>
-
 #include <array>
+#include <gtest/gtest.h>
 #include <stop_token>
 #include <thread>
 

@@ -1,12 +1,11 @@
 #include "http/limits.hpp"
 
+#include <deque>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <deque>
 #include <vector>
 
 #include "http/test_support.hpp"

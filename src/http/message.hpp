@@ -13,7 +13,8 @@ enum class Method { kGet, kHead, kPost, kPut, kDelete, kPatch, kOptions, kOther 
 [[nodiscard]] std::string_view to_string(Method method);
 [[nodiscard]] Method method_from(std::string_view text);
 
-// Field lines in order; names compare case-insensitively. Values never hold CR or LF (set and add replace them by blanks).
+// Field lines in order; names compare case-insensitively. Values never hold CR or LF (set and add replace them by
+// blanks).
 class Headers {
  public:
   Headers() = default;
@@ -38,8 +39,8 @@ struct RequestHead {
   std::string path = "/";    // percent-decoded except %2F; without query
   std::string query;         // raw, without '?'
   Headers headers;
-  int version = 11;          // 10 or 11
-  std::string peer;          // "127.0.0.1:53422", "unix"
+  int version = 11;               // 10 or 11
+  std::string peer;               // "127.0.0.1:53422", "unix"
   bool peer_is_loopback = false;  // unix sockets count as loopback
 };
 struct Request : RequestHead {

@@ -6,8 +6,8 @@ namespace hearth::http {
 namespace {
 
 TEST(Method, namesGoBothWays) {
-  for (const auto method : {Method::kGet, Method::kHead, Method::kPost, Method::kPut, Method::kDelete, Method::kPatch,
-                            Method::kOptions}) {
+  for (const auto method :
+       {Method::kGet, Method::kHead, Method::kPost, Method::kPut, Method::kDelete, Method::kPatch, Method::kOptions}) {
     EXPECT_EQ(method_from(to_string(method)), method);
   }
   EXPECT_EQ(method_from("get"), Method::kOther);

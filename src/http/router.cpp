@@ -21,7 +21,8 @@ std::string joined(const std::vector<std::string_view>& pieces, std::size_t begi
 
 // The path is decoded already, but for %2F.
 std::string with_slashes(std::string text) {
-  for (std::size_t at = text.find("%2F"); at != std::string::npos; at = text.find("%2F", at + 1)) text.replace(at, 3, "/");
+  for (std::size_t at = text.find("%2F"); at != std::string::npos; at = text.find("%2F", at + 1))
+    text.replace(at, 3, "/");
   return text;
 }
 
@@ -143,10 +144,10 @@ Response Router::answer_without_route(const RequestHead& head, const Found& foun
     return refuse(head, {.code = ErrorCode::kNotFound, .message = "no such route: " + head.path});
   }
   const std::string allow = allow_text(found.allowed);
-  Response response =
-      on_wrong_method ? on_wrong_method(head, allow)
-                      : refuse(head, {.code = ErrorCode::kMethodNotAllowed,
-                                      .message = head.method_text + " is not allowed here; allowed: " + allow});
+  Response response = on_wrong_method
+                          ? on_wrong_method(head, allow)
+                          : refuse(head, {.code = ErrorCode::kMethodNotAllowed,
+                                          .message = head.method_text + " is not allowed here; allowed: " + allow});
   response.headers.set("Allow", allow);
   return response;
 }

@@ -23,17 +23,17 @@ class RouteArgs {
 
 using RouteHandler = std::function<rt::Task<void>(Request, RouteArgs, ResponseWriter&)>;
 
-// A table of routes. A pattern is a path whose segments are text, "{name}" (one segment) or, once, "{name...}" (one or more
-// segments, so that names may hold slashes, literal or as %2F; what follows it in the pattern is split off from the right).
-// Of several patterns that match, text wins over {name}, {name} over {name...}, and a longer pattern over a shorter one; among
-// those the first that has the method answers. HEAD falls back to GET. Add all routes before the first request; after that it
-// is only read and any thread may call it.
+// A table of routes. A pattern is a path whose segments are text, "{name}" (one segment) or, once, "{name...}" (one or
+// more segments, so that names may hold slashes, literal or as %2F; what follows it in the pattern is split off from
+// the right). Of several patterns that match, text wins over {name}, {name} over {name...}, and a longer pattern over a
+// shorter one; among those the first that has the method answers. HEAD falls back to GET. Add all routes before the
+// first request; after that it is only read and any thread may call it.
 class Router final : public Service {
  public:
   // Answers when no pattern matches; default: 404 through refuse().
   std::function<Response(const RequestHead&)> on_unknown;
-  // Answers when patterns match but none has the method; `allow` is the Allow header's value ("GET, HEAD, POST"), which is
-  // set on the answer. Default: 405 through refuse().
+  // Answers when patterns match but none has the method; `allow` is the Allow header's value ("GET, HEAD, POST"), which
+  // is set on the answer. Default: 405 through refuse().
   std::function<Response(const RequestHead&, const std::string& allow)> on_wrong_method;
   // Makes the server's own answers; default: Service's.
   std::function<Response(const RequestHead&, const Error&)> on_refuse;

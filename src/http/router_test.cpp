@@ -1,7 +1,6 @@
 #include "http/router.hpp"
 
 #include <gtest/gtest.h>
-
 #include <optional>
 
 #include "rt/io_threads.hpp"

@@ -21,17 +21,17 @@ struct TlsFiles {
   std::filesystem::path key;
 };
 struct ListenAddress {
-  std::string host;            // name, IPv4 or IPv6 literal; ignored with unix_path
-  std::uint16_t port = 0;      // 0 = any free one
+  std::string host;                 // name, IPv4 or IPv6 literal; ignored with unix_path
+  std::uint16_t port = 0;           // 0 = any free one
   std::filesystem::path unix_path;  // a unix socket instead of TCP
 };
 struct ServerStats {
   std::uint64_t connections_open = 0;
   std::uint64_t connections_total = 0;
-  std::uint64_t connections_shed = 0;   // closed because of connections_max
+  std::uint64_t connections_shed = 0;  // closed because of connections_max
   std::uint64_t requests_total = 0;
   std::uint64_t requests_in_flight = 0;
-  std::uint64_t clients_gone = 0;       // requests cancelled because the client left
+  std::uint64_t clients_gone = 0;  // requests cancelled because the client left
 };
 
 // HTTP/1.1 and 1.0 over TCP, TLS and unix sockets. A connection stays on the loop that accepted it.
@@ -47,8 +47,8 @@ class Server {
   [[nodiscard]] Result<void> listen(const ListenAddress& address, const std::optional<TlsFiles>& tls = std::nullopt);
   // The port really bound by the last TCP listen.
   [[nodiscard]] std::uint16_t port() const;
-  // Stops accepting, lets requests in flight finish for `grace`, then cancels them (CancelReason::kShutdown). Idle connections
-  // close at once. Returns when all connections are closed. Idempotent.
+  // Stops accepting, lets requests in flight finish for `grace`, then cancels them (CancelReason::kShutdown). Idle
+  // connections close at once. Returns when all connections are closed. Idempotent.
   [[nodiscard]] rt::Task<void> stop(std::chrono::milliseconds grace);
   // Thread-safe snapshot.
   [[nodiscard]] ServerStats stats() const;

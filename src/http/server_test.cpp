@@ -1,14 +1,13 @@
 #include "http/server.hpp"
 
+#include <cstring>
+#include <fstream>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <unistd.h>
-
-#include <cstring>
-#include <fstream>
 #include <thread>
+#include <unistd.h>
 
 #include "http/test_support.hpp"
 #include "rt/signal_flag.hpp"
@@ -163,7 +162,8 @@ TEST(Server, refusesWhatIsNotHttp) {
            Row{"GET /%00 HTTP/1.1\r\nHost: x\r\n\r\n", "%00"},
            Row{"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", "Content-Length"},
            Row{"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", "Content-Length"},
-           Row{"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", "Content-Length"},
+           Row{"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+               "Content-Length"},
            Row{"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", "Transfer-Encoding"},
            Row{"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked, gzip\r\n\r\n", "Transfer-Encoding"},
            Row{"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n\r\n", "chunked request body"},
@@ -203,9 +203,9 @@ INSTANTIATE_TEST_SUITE_P(Server, EachTransport, testing::Values(Transport::kTcp,
                          [](const auto& row) { return to_string(row.param); });
 
 TEST_P(EachTransport, carriesLargeBodiesBothWays) {
-  TestServer server(
-      [](Request request, ResponseWriter& writer) -> rt::Task<void> { co_await reply(writer, std::move(request.body)); },
-      {}, GetParam(), 2);
+  TestServer server([](Request request,
+                       ResponseWriter& writer) -> rt::Task<void> { co_await reply(writer, std::move(request.body)); },
+                    {}, GetParam(), 2);
   server.service.body_max = base::Bytes{16ULL << 20};
   std::string big(5'000'000, 'x');
   for (std::size_t i = 0; i < big.size(); i += 997) big[i] = static_cast<char>('a' + i % 26);
@@ -321,7 +321,7 @@ TEST(Server, bindsEveryKindOfName) {
 TEST(UnixSocket, isPrivateAndGoesWithTheServer) {
   TestServer server(serve_all, {}, Transport::kUnix);
   const auto path = server.endpoint().unix_path;
-  struct stat info {};
+  struct stat info{};
   ASSERT_EQ(::stat(path.c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0600U);
   server.stop();

@@ -1,7 +1,6 @@
 #include "http/stream_reader.hpp"
 
 #include <fmt/format.h>
-
 #include <utility>
 
 namespace hearth::http {

@@ -17,13 +17,13 @@ struct Frame {
   friend bool operator==(const Frame&, const Frame&) = default;
 };
 
-[[nodiscard]] std::string sse_text(const Frame& frame);    // "event: x\ndata: …\n\n"; multi-line data is split
+[[nodiscard]] std::string sse_text(const Frame& frame);  // "event: x\ndata: …\n\n"; multi-line data is split
 [[nodiscard]] std::string sse_comment(std::string_view text);
 [[nodiscard]] std::string ndjson_text(const Frame& frame);  // data + "\n"
 
-// Incremental readers: any chunking of the same bytes gives the same frames. kPayloadTooLarge for a frame over the limit.
-// SSE as in the HTML standard, section 9.2.6: LF, CR and CRLF; comments skipped; several data lines joined by LF; BOM; a frame
-// without data is dropped; what stands before EOF without a blank line is delivered by finish().
+// Incremental readers: any chunking of the same bytes gives the same frames. kPayloadTooLarge for a frame over the
+// limit. SSE as in the HTML standard, section 9.2.6: LF, CR and CRLF; comments skipped; several data lines joined by
+// LF; BOM; a frame without data is dropped; what stands before EOF without a blank line is delivered by finish().
 class SseReader {
  public:
   explicit SseReader(base::Bytes frame_max = {16ULL << 20});

@@ -1,7 +1,6 @@
 #include "http/stream_reader.hpp"
 
 #include <gtest/gtest.h>
-
 #include <ostream>
 #include <random>
 
@@ -55,10 +54,14 @@ const std::vector<Row>& sse_rows() {
       {"one blank is stripped", "data:  a\ndata:b\n\n", {{"", " a\nb"}}},
       {"other fields", "id: 7\nretry: 3\nfoo: x\ndata: a\n\n", {{"", "a"}}},
       {"last event name wins", "event: a\nevent: b\ndata: x\n\n", {{"b", "x"}}},
-      {"BOM", "\xEF\xBB\xBF"
-              "data: a\n\n", {{"", "a"}}},
-      {"BOM only at the start", "data: a\n\n\xEF\xBB\xBF"
-                                "data: b\n\n", {{"", "a"}}},
+      {"BOM",
+       "\xEF\xBB\xBF"
+       "data: a\n\n",
+       {{"", "a"}}},
+      {"BOM only at the start",
+       "data: a\n\n\xEF\xBB\xBF"
+       "data: b\n\n",
+       {{"", "a"}}},
       {"colons in data", "data: {\"a\":1}\n\n", {{"", "{\"a\":1}"}}},
       {"nothing", "", {}},
   };
@@ -119,7 +122,8 @@ TEST(NdjsonReader, refusesALineOverTheLimit) {
 }
 
 TEST(SseText, readsBackAsItWas) {
-  for (const Frame& frame : {Frame{"", "a"}, Frame{"x", "{}"}, Frame{"x", "a\nb\n\nc"}, Frame{"", ""}, Frame{"", "a\n"}}) {
+  for (const Frame& frame :
+       {Frame{"", "a"}, Frame{"x", "{}"}, Frame{"x", "a\nb\n\nc"}, Frame{"", ""}, Frame{"", "a\n"}}) {
     EXPECT_EQ(read_all<SseReader>(sse_text(frame), {}), std::vector<Frame>{frame});
   }
   EXPECT_EQ(sse_text({"delta", "a"}), "event: delta\ndata: a\n\n");

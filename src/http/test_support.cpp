@@ -1,22 +1,21 @@
 #include "http/test_support.hpp"
 
 #include <arpa/inet.h>
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <poll.h>
+#include <stdexcept>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <unistd.h>
-
-#include <array>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include <stdexcept>
 #include <thread>
+#include <unistd.h>
 
 #include "base/strings.hpp"
 
@@ -114,10 +113,7 @@ std::string to_string(Transport transport) {
 }
 
 TestServer::TestServer(Handler handler, Limits limits, Transport transport, std::size_t thread_count)
-    : service(std::move(handler)),
-      threads(thread_count),
-      server(threads, service, limits, log),
-      transport_(transport) {
+    : service(std::move(handler)), threads(thread_count), server(threads, service, limits, log), transport_(transport) {
   ListenAddress address;
   std::optional<TlsFiles> tls;
   if (transport == Transport::kUnix) {

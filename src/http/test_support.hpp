@@ -1,13 +1,12 @@
 #pragma once
 
-#include <openssl/ssl.h>
-
 #include <chrono>
 #include <filesystem>
 #include <functional>
 #include <future>
 #include <memory>
 #include <mutex>
+#include <openssl/ssl.h>
 #include <string>
 #include <string_view>
 #include <vector>

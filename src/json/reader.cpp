@@ -2,9 +2,8 @@
 
 #include <boost/json/parse_options.hpp>
 #include <boost/json/stream_parser.hpp>
-#include <fmt/format.h>
-
 #include <cmath>
+#include <fmt/format.h>
 
 #include "base/strings.hpp"
 #include "json/writer.hpp"
@@ -28,7 +27,9 @@ std::string_view kind_name(const Value& value) {
   return "unknown";
 }
 
-std::string expected(std::string_view wanted, const Value& got) { return fmt::format("must be {}, not {}", wanted, kind_name(got)); }
+std::string expected(std::string_view wanted, const Value& got) {
+  return fmt::format("must be {}, not {}", wanted, kind_name(got));
+}
 
 void write_value(Writer& w, const Value& value) {
   switch (value.kind()) {
@@ -63,7 +64,8 @@ Result<Value> parse(std::string_view text) {
   boost::system::error_code error;
   const auto consumed = parser.write_some(text.data(), text.size(), error);
   if (!error && consumed < text.size() && !base::trim(text.substr(consumed)).empty())
-    return fail(ErrorCode::kInvalidRequest, fmt::format("body is not valid JSON: unexpected text at byte {}", consumed));
+    return fail(ErrorCode::kInvalidRequest,
+                fmt::format("body is not valid JSON: unexpected text at byte {}", consumed));
   if (!error) parser.finish(error);
   if (error == bj::error::too_deep)
     return fail(ErrorCode::kInvalidRequest, "body is not acceptable JSON: nested deeper than 128 levels");
@@ -198,7 +200,8 @@ void Object::integer(std::string_view key, std::int32_t& out, std::int64_t min, 
   if (const auto item = get(key)) out = static_cast<std::int32_t>(item->integer(min, max));
 }
 
-void Object::optional_integer(std::string_view key, std::optional<std::int32_t>& out, std::int64_t min, std::int64_t max) {
+void Object::optional_integer(std::string_view key, std::optional<std::int32_t>& out, std::int64_t min,
+                              std::int64_t max) {
   if (const auto item = get(key)) out = static_cast<std::int32_t>(item->integer(min, max));
 }
 

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <boost/json/value.hpp>
-
 #include <cstdint>
 #include <functional>
 #include <limits>
@@ -17,7 +16,8 @@ namespace hearth::json {
 
 using Value = boost::json::value;
 
-// Strict JSON (RFC 8259), nesting at most 128. kInvalidRequest says where it stops being JSON, without parser internals.
+// Strict JSON (RFC 8259), nesting at most 128. kInvalidRequest says where it stops being JSON, without parser
+// internals.
 [[nodiscard]] Result<Value> parse(std::string_view text);
 // As compact text: order kept, numbers as people write them (0.5, not 5E-1).
 [[nodiscard]] std::string to_text(const Value& value);
@@ -36,7 +36,8 @@ class Object;
 // One value with its path ("messages[2].content"). A cheap view: value and report outlive it.
 class Item {
  public:
-  Item(const Value& value, std::string path, Report& report) : value_(&value), path_(std::move(path)), report_(&report) {}
+  Item(const Value& value, std::string path, Report& report)
+      : value_(&value), path_(std::move(path)), report_(&report) {}
 
   [[nodiscard]] const Value& value() const { return *value_; }
   [[nodiscard]] const std::string& path() const { return path_; }
@@ -64,14 +65,15 @@ class Item {
   Report* report_;
 };
 
-// An object being read: each getter marks its key as known. Absent and null are the same. The first wrong type is the error.
+// An object being read: each getter marks its key as known. Absent and null are the same. The first wrong type is the
+// error.
 class Object {
  public:
   Object(const boost::json::object& object, std::string path, Report& report)
       : object_(&object), path_(std::move(path)), report_(&report) {}
 
-  [[nodiscard]] bool has(std::string_view key) const;             // present and not null; marks nothing
-  [[nodiscard]] std::optional<Item> get(std::string_view key);    // present and not null
+  [[nodiscard]] bool has(std::string_view key) const;               // present and not null; marks nothing
+  [[nodiscard]] std::optional<Item> get(std::string_view key);      // present and not null
   [[nodiscard]] std::optional<Item> require(std::string_view key);  // error if absent
 
   [[nodiscard]] std::string required_text(std::string_view key);

@@ -30,7 +30,8 @@ TEST(Object, EveryErrorHasItsPath) {
       {R"({"model":"m","n":1.5})", "n must be an integer, not a number"},
       {R"({"model":"m","n":0})", "n must be from 1 to 8, not 0"},
       {R"({"model":"m","n":99999999999999999999})", "n must be an integer, not a number"},
-      {R"({"model":"m","messages":[{"content":"a"},{"content":7}]})", "messages[1].content must be a string, not a number"},
+      {R"({"model":"m","messages":[{"content":"a"},{"content":7}]})",
+       "messages[1].content must be a string, not a number"},
       {R"({"model":"m","messages":{}})", "messages must be an array, not an object"},
       {R"({"model":"m","options":{"deep":[]}})", "options.deep must be a boolean, not an array"},
   };
@@ -53,14 +54,15 @@ TEST(Object, EveryErrorHasItsPath) {
 }
 
 TEST(Object, NotesWhatNobodyAskedFor) {
-  const auto report = read_object(R"({"a":1,"user":"u","x":{"y":1},"seen":{"z":2},"none":null,"quiet":1})", [](Object& in) {
-    std::int32_t a = 0;
-    in.integer("a", a, 0, 9);
-    EXPECT_EQ(a, 1);
-    in.ignore({"user", "store"});
-    in.object("seen", [](Object&) {});
-    in.accept("quiet");
-  });
+  const auto report =
+      read_object(R"({"a":1,"user":"u","x":{"y":1},"seen":{"z":2},"none":null,"quiet":1})", [](Object& in) {
+        std::int32_t a = 0;
+        in.integer("a", a, 0, 9);
+        EXPECT_EQ(a, 1);
+        in.ignore({"user", "store"});
+        in.object("seen", [](Object&) {});
+        in.accept("quiet");
+      });
   ASSERT_TRUE(report);
   EXPECT_EQ(report->ignored, (std::vector<std::string>{"user", "seen.z", "x"}));
 }

@@ -1,9 +1,8 @@
 #include "json/writer.hpp"
 
-#include <fmt/format.h>
-
 #include <charconv>
 #include <cmath>
+#include <fmt/format.h>
 
 #include "base/strings.hpp"
 

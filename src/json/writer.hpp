@@ -9,8 +9,8 @@
 
 namespace hearth::json {
 
-// Writes compact JSON straight into a string, in the order of the calls. Strings that are not UTF-8 get U+FFFD, so that the
-// output is always valid. REQUIRES: calls that make a well-formed document (asserted in debug builds).
+// Writes compact JSON straight into a string, in the order of the calls. Strings that are not UTF-8 get U+FFFD, so that
+// the output is always valid. REQUIRES: calls that make a well-formed document (asserted in debug builds).
 class Writer {
  public:
   Writer& begin_object() { return open('{'); }
@@ -26,8 +26,10 @@ class Writer {
   template <std::integral T>
     requires(!std::same_as<T, bool>)
   Writer& value(T number) {
-    if constexpr (std::signed_integral<T>) return signed_value(static_cast<std::int64_t>(number));
-    else return unsigned_value(static_cast<std::uint64_t>(number));
+    if constexpr (std::signed_integral<T>)
+      return signed_value(static_cast<std::int64_t>(number));
+    else
+      return unsigned_value(static_cast<std::uint64_t>(number));
   }
   Writer& value(double number);  // shortest text that reads back the same; not finite = null
   Writer& value(float number);

@@ -1,8 +1,7 @@
 #include "json/writer.hpp"
 
-#include <gtest/gtest.h>
-
 #include <cmath>
+#include <gtest/gtest.h>
 #include <limits>
 
 #include "json/reader.hpp"
@@ -31,7 +30,10 @@ TEST(Writer, NumbersReadBackTheSame) {
     EXPECT_EQ(parse(w.text()).value().to_number<double>(), d);
   }
   Writer w;
-  w.begin_array().value(std::nan("")).value(std::numeric_limits<float>::infinity()).value(std::uint64_t{18446744073709551615U});
+  w.begin_array()
+      .value(std::nan(""))
+      .value(std::numeric_limits<float>::infinity())
+      .value(std::uint64_t{18446744073709551615U});
   w.end_array();
   EXPECT_EQ(w.text(), "[null,null,18446744073709551615]");
 }

@@ -1,7 +1,6 @@
 #include "remote/hearth_backend.hpp"
 
 #include <fmt/format.h>
-
 #include <utility>
 
 #include "dialect/native/native.hpp"
@@ -13,7 +12,8 @@ namespace {
 // One answer: lines of the body become events; anything that is not a proper end becomes Failed.
 class Stream final : public backend::EventStream {
  public:
-  Stream(std::unique_ptr<http::ClientResponse> response, Error cut) : response_(std::move(response)), cut_(std::move(cut)) {}
+  Stream(std::unique_ptr<http::ClientResponse> response, Error cut)
+      : response_(std::move(response)), cut_(std::move(cut)) {}
 
   rt::Task<std::vector<domain::Event>> next(base::Deadline deadline) override {
     std::vector<domain::Event> out;
@@ -77,7 +77,8 @@ rt::Task<Result<std::unique_ptr<backend::EventStream>>> HearthBackend::run(const
   }
   std::unique_ptr<http::ClientResponse> response = *std::move(sent);
   if (response->head().status == 200)
-    co_return std::make_unique<Stream>(std::move(response), Error{.code = options_.cut_code, .message = options_.cut_message});
+    co_return std::make_unique<Stream>(std::move(response),
+                                       Error{.code = options_.cut_code, .message = options_.cut_message});
   std::string body;
   while (body.size() < (1U << 20)) {
     const auto piece = co_await response->read(context.deadline);
@@ -92,7 +93,8 @@ rt::Task<Result<std::string>> HearthBackend::fetch_info(base::Deadline deadline)
   auto response = co_await client_.fetch(std::move(wire), deadline);
   if (!response) co_return std::unexpected(std::move(response).error());
   if (response->status != 200)
-    co_return fail(dialect::native::read_error(response->body, fmt::format("the backend answered {}", response->status)));
+    co_return fail(
+        dialect::native::read_error(response->body, fmt::format("the backend answered {}", response->status)));
   co_return std::move(response->body);
 }
 

@@ -1,7 +1,6 @@
 #include "rt/channel.hpp"
 
 #include <gtest/gtest.h>
-
 #include <memory>
 #include <thread>
 
@@ -17,9 +16,8 @@ TEST(Channel, keepsOrderAndTakesAllAtOnce) {
   Channel<int> channel(4);
   for (int i = 0; i < 4; ++i) EXPECT_TRUE(channel.try_send(int(i)));
   EXPECT_FALSE(channel.try_send(9));
-  run_here([](Channel<int>& c) -> Task<void> {
-    EXPECT_EQ(co_await c.receive_all(), (std::vector{0, 1, 2, 3}));
-  }(channel));
+  run_here(
+      [](Channel<int>& c) -> Task<void> { EXPECT_EQ(co_await c.receive_all(), (std::vector{0, 1, 2, 3})); }(channel));
   EXPECT_TRUE(channel.try_send(9));
 }
 

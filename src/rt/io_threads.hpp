@@ -7,7 +7,8 @@
 
 namespace hearth::rt {
 
-// N event loops with one thread each. What is started on one loop stays there: no strands, no cross-thread cancellation.
+// N event loops with one thread each. What is started on one loop stays there: no strands, no cross-thread
+// cancellation.
 class IoThreads {
  public:
   explicit IoThreads(std::size_t count);

@@ -1,7 +1,6 @@
 #include "rt/nursery.hpp"
 
 #include <gtest/gtest.h>
-
 #include <stdexcept>
 
 #include "rt/io_threads.hpp"

@@ -7,7 +7,6 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
-
 #include <exception>
 #include <optional>
 #include <type_traits>
@@ -34,8 +33,9 @@ Task<std::optional<Filled<T>>> boxed(Task<T> task) {
 }
 }  // namespace detail
 
-// Both run on this executor; the first to end wins, by a value or by an exception (which is rethrown); the other is cancelled
-// and awaited, and what it ends with is dropped. Both must be cancellable. void is std::monostate in the variant.
+// Both run on this executor; the first to end wins, by a value or by an exception (which is rethrown); the other is
+// cancelled and awaited, and what it ends with is dropped. Both must be cancellable. void is std::monostate in the
+// variant.
 template <class A, class B>
 [[nodiscard]] Task<std::variant<detail::Filled<A>, detail::Filled<B>>> race(Task<A> a, Task<B> b) {
   namespace asio = boost::asio;

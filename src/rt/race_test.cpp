@@ -1,7 +1,6 @@
 #include "rt/race.hpp"
 
 #include <gtest/gtest.h>
-
 #include <memory>
 #include <stdexcept>
 

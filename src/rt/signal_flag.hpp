@@ -19,7 +19,8 @@ class SignalFlag {
   void set();
   void reset();
   [[nodiscard]] bool is_set() const;
-  // true: set; false: the deadline passed. Cancellable. The flag may be destroyed while others wait (they wake with false).
+  // true: set; false: the deadline passed. Cancellable. The flag may be destroyed while others wait (they wake with
+  // false).
   [[nodiscard]] Task<bool> wait(base::Deadline deadline = {});
 
  private:

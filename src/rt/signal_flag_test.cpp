@@ -1,7 +1,6 @@
 #include "rt/signal_flag.hpp"
 
 #include <gtest/gtest.h>
-
 #include <memory>
 #include <optional>
 #include <thread>

@@ -1,8 +1,7 @@
 #include "rt/signals.hpp"
 
-#include <gtest/gtest.h>
-
 #include <csignal>
+#include <gtest/gtest.h>
 
 #include "rt/io_threads.hpp"
 #include "rt/race.hpp"
@@ -17,7 +16,8 @@ TEST(Signals, arriveInACoroutine) {
     EXPECT_EQ(co_await signals.next(), SIGUSR2);
     EXPECT_EQ(std::raise(SIGUSR1), 0);
     EXPECT_EQ(co_await signals.next(), SIGUSR1);
-    EXPECT_FALSE((co_await with_deadline(signals.next(), base::Deadline::after(std::chrono::milliseconds(1)))).has_value());
+    EXPECT_FALSE(
+        (co_await with_deadline(signals.next(), base::Deadline::after(std::chrono::milliseconds(1)))).has_value());
   }());
 }
 

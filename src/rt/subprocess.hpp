@@ -1,10 +1,9 @@
 #pragma once
 
-#include <sys/types.h>
-
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <sys/types.h>
 #include <vector>
 
 #include "base/result.hpp"
@@ -22,17 +21,17 @@ struct ExitStatus {
 
 struct SubprocessOptions {
   std::filesystem::path program;
-  std::vector<std::string> arguments;  // without argv[0]
+  std::vector<std::string> arguments;          // without argv[0]
   std::vector<std::string> environment_extra;  // "NAME=value", added to ours
-  std::filesystem::path output;  // stdout and stderr go there (appended); empty = inherited
-  bool die_with_parent = true;   // SIGKILL when the spawning *thread's process* ends (see below)
-  bool new_session = false;      // setsid: survives the terminal
+  std::filesystem::path output;                // stdout and stderr go there (appended); empty = inherited
+  bool die_with_parent = true;                 // SIGKILL when the spawning *thread's process* ends (see below)
+  bool new_session = false;                    // setsid: survives the terminal
 };
 
-// A child process. With die_with_parent the child gets the read end of a pipe whose write end only we hold (its number is in
-// the environment variable HEARTH_PARENT_FD; EOF = the parent is gone) and the kernel's parent-death signal: spawn from a thread
-// that lives as long as the process. Destruction kills (SIGKILL) and reaps a child that still runs, unless `detach` was called.
-// All calls on the executor given to spawn.
+// A child process. With die_with_parent the child gets the read end of a pipe whose write end only we hold (its number
+// is in the environment variable HEARTH_PARENT_FD; EOF = the parent is gone) and the kernel's parent-death signal:
+// spawn from a thread that lives as long as the process. Destruction kills (SIGKILL) and reaps a child that still runs,
+// unless `detach` was called. All calls on the executor given to spawn.
 class Subprocess {
  public:
   [[nodiscard]] static Result<Subprocess> spawn(const Executor& executor, const SubprocessOptions& options);

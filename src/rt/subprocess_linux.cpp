@@ -4,17 +4,15 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
-
+#include <cerrno>
+#include <cstring>
 #include <fcntl.h>
+#include <optional>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
-#include <optional>
 #include <utility>
 
 #include "base/files.hpp"
@@ -105,7 +103,7 @@ struct ChildPlan {
 }
 
 void restore_signals() {
-  struct sigaction standard {};
+  struct sigaction standard{};
   standard.sa_handler = SIG_DFL;
   for (int number = 1; number < NSIG; ++number) ::sigaction(number, &standard, nullptr);
   sigset_t none;
@@ -130,8 +128,7 @@ void close_on_exec_all() {
     if (::getppid() != plan.parent) ::_exit(127);  // it ended before the call above
   }
   if (plan.null_input >= 0 && ::dup2(plan.null_input, STDIN_FILENO) < 0) give_up(plan.report);
-  if (plan.output >= 0 &&
-      (::dup2(plan.output, STDOUT_FILENO) < 0 || ::dup2(plan.output, STDERR_FILENO) < 0)) {
+  if (plan.output >= 0 && (::dup2(plan.output, STDOUT_FILENO) < 0 || ::dup2(plan.output, STDERR_FILENO) < 0)) {
     give_up(plan.report);
   }
   close_on_exec_all();

@@ -1,16 +1,15 @@
 #include "rt/subprocess.hpp"
 
+#include <array>
+#include <cstdlib>
 #include <fcntl.h>
+#include <fstream>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sstream>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <array>
-#include <cstdlib>
-#include <fstream>
-#include <sstream>
 
 #include "rt/io_threads.hpp"
 #include "rt/race.hpp"

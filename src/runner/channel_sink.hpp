@@ -9,8 +9,8 @@
 
 namespace hearth::runner {
 
-// Carries events from the engine thread to one coroutine. Bounded: when the reader is behind, the engine is refused and pauses
-// that request; after the reader caught up, Engine::resume is called.
+// Carries events from the engine thread to one coroutine. Bounded: when the reader is behind, the engine is refused and
+// pauses that request; after the reader caught up, Engine::resume is called.
 class ChannelSink final : public engine::Sink {
  public:
   using Batch = std::vector<domain::Event>;

@@ -49,7 +49,8 @@ http::ResponseHead ndjson_head() {
 }
 
 // The requests that need no engine step, answered as a stream like all others.
-std::optional<Result<std::vector<domain::Event>>> answer_directly(const engine::Engine& engine, const domain::Request& request) {
+std::optional<Result<std::vector<domain::Event>>> answer_directly(const engine::Engine& engine,
+                                                                  const domain::Request& request) {
   const auto finish = [](domain::Event event, std::size_t tokens) {
     domain::Finished finished;
     finished.usage.prompt = static_cast<std::int32_t>(tokens);
@@ -83,7 +84,11 @@ std::string lines_of(const std::vector<domain::Event>& events) {
 
 std::string write_info(const engine::ModelInfo& info) {
   json::Writer w;
-  w.begin_object().field("name", info.name).field("engine", info.engine).key("capabilities").raw(native::write_capabilities(info.capabilities));
+  w.begin_object()
+      .field("name", info.name)
+      .field("engine", info.engine)
+      .key("capabilities")
+      .raw(native::write_capabilities(info.capabilities));
   w.field("chat_template", info.chat_template).key("memory").begin_array();
   for (const auto& m : info.memory) {
     w.begin_object().field("device", m.device).field("weights", m.weights.count).field("kv_cache", m.kv_cache.count);
@@ -100,7 +105,10 @@ std::string write_stats(const engine::Stats& s) {
   w.field("requests_finished", s.requests_finished).field("requests_failed", s.requests_failed);
   w.field("requests_cancelled", s.requests_cancelled).field("steps_after_cancel", s.steps_after_cancel);
   w.field("step_nanoseconds", s.step_nanoseconds).field("running", s.running).field("waiting", s.waiting);
-  w.field("paused", s.paused).field("slots", s.slots).field("kv_cells", s.kv_cells).field("kv_cells_used", s.kv_cells_used);
+  w.field("paused", s.paused)
+      .field("slots", s.slots)
+      .field("kv_cells", s.kv_cells)
+      .field("kv_cells_used", s.kv_cells_used);
   w.end_object();
   return std::move(w).take();
 }
@@ -178,8 +186,7 @@ rt::Task<void> RunnerService::run(http::Request request, http::ResponseWriter& w
 
 rt::Task<void> RunnerService::info(http::ResponseWriter& writer) {
   const auto engine = co_await loaded_engine();
-  http::Response response =
-      engine ? json_response(200, write_info((*engine)->info())) : error_response(engine.error());
+  http::Response response = engine ? json_response(200, write_info((*engine)->info())) : error_response(engine.error());
   (void)co_await writer.respond(std::move(response));
 }
 

@@ -27,7 +27,9 @@ class RunnerService final : public http::Service {
   void set_engine(engine::Engine& engine);
   void set_failure(Error error);
 
-  [[nodiscard]] http::RoutePolicy policy(const http::RequestHead&) const override { return {.body_max = {256ULL << 20}}; }
+  [[nodiscard]] http::RoutePolicy policy(const http::RequestHead&) const override {
+    return {.body_max = {256ULL << 20}};
+  }
   [[nodiscard]] rt::Task<void> serve(http::Request request, http::ResponseWriter& writer) override;
 
  private:

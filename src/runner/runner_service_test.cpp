@@ -1,11 +1,11 @@
-// The whole of a runner but the model: engine thread, unix socket, native dialect, and the backend that the gateway uses.
+// The whole of a runner but the model: engine thread, unix socket, native dialect, and the backend that the gateway
+// uses.
 #include "runner/runner_service.hpp"
-
-#include <gtest/gtest.h>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_future.hpp>
 #include <future>
+#include <gtest/gtest.h>
 
 #include "base/clock.hpp"
 #include "domain/answer.hpp"
@@ -28,7 +28,8 @@ class RunnerServiceTest : public ::testing::Test {
  protected:
   void SetUp() override {
     auto model = std::make_unique<TestModel>(engine::testing::TestModelOptions{}, control_);
-    engine_ = engine::core::make_token_engine(std::move(model), {.parallel = 4, .queue = 64, .step_tokens = 64}, clock_, log_);
+    engine_ = engine::core::make_token_engine(std::move(model), {.parallel = 4, .queue = 64, .step_tokens = 64}, clock_,
+                                              log_);
     ASSERT_TRUE(server_.listen({.unix_path = socket_}));
   }
   void TearDown() override {

@@ -8,8 +8,8 @@
 
 namespace hearth::sched {
 
-// "Something changed, look again", for coroutines of one loop. Waiting starts at the call of wait, so that nothing is lost between
-// a check and the wait on the same loop.
+// "Something changed, look again", for coroutines of one loop. Waiting starts at the call of wait, so that nothing is
+// lost between a check and the wait on the same loop.
 class Condition {
  public:
   [[nodiscard]] rt::Task<void> wait(base::Deadline deadline = {}) {

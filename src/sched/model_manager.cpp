@@ -1,9 +1,8 @@
 #include "sched/model_manager.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
+#include <fmt/format.h>
 #include <utility>
 
 #include "sched/slot.hpp"
@@ -50,10 +49,11 @@ Result<void> ModelManager::admit(const Slot& slot) {
   if (load < limit) return {};
   ++stats_.refused;
   const double wait = slot.mean_service_s * static_cast<double>(load) / std::max(1, options_.parallel);
-  return fail(Error{.code = ErrorCode::kOverloaded,
-                    .message = fmt::format("model '{}' is busy: {} requests run or wait (limit {}); try again later", slot.entry.id(),
-                                           load, limit),
-                    .retry_after = std::chrono::seconds(std::clamp<std::int64_t>(std::llround(std::ceil(wait)), 1, 120))});
+  return fail(
+      Error{.code = ErrorCode::kOverloaded,
+            .message = fmt::format("model '{}' is busy: {} requests run or wait (limit {}); try again later",
+                                   slot.entry.id(), load, limit),
+            .retry_after = std::chrono::seconds(std::clamp<std::int64_t>(std::llround(std::ceil(wait)), 1, 120))});
 }
 
 rt::Task<Result<Lease>> ModelManager::acquire(store::LibraryEntry entry, domain::ModelCard card, LoadWish wish) {
@@ -67,7 +67,8 @@ rt::Task<Result<Lease>> ModelManager::acquire(store::LibraryEntry entry, domain:
     if (slot->state == SlotState::kReady) {
       const std::int32_t loaded = slot->info.capabilities.context_tokens;
       const std::int32_t trained = slot->info.capabilities.trained_context_tokens;
-      const std::int32_t wanted = std::min(wish.context_tokens.value_or(0), trained > 0 ? trained : wish.context_tokens.value_or(0));
+      const std::int32_t wanted =
+          std::min(wish.context_tokens.value_or(0), trained > 0 ? trained : wish.context_tokens.value_or(0));
       if (wanted <= loaded) {
         HEARTH_CO_CHECK(admit(*slot));
         Lease lease(slot, *this);
@@ -105,7 +106,8 @@ ModelManager::SlotPtr ModelManager::start_loading(const store::LibraryEntry& ent
   return slot;
 }
 
-void ModelManager::release(const SlotPtr& slot, std::optional<std::chrono::nanoseconds> keep_alive, std::chrono::nanoseconds used) {
+void ModelManager::release(const SlotPtr& slot, std::optional<std::chrono::nanoseconds> keep_alive,
+                           std::chrono::nanoseconds used) {
   --slot->in_flight;
   slot->last_used = clock_.now();
   slot->mean_service_s += 0.1 * (std::chrono::duration<double>(used).count() - slot->mean_service_s);
@@ -135,7 +137,8 @@ void ModelManager::forget(const SlotPtr& slot) {
 
 rt::Task<Result<void>> ModelManager::unload(std::string key) {
   const auto it = slots_.find(key);
-  if (it == slots_.end()) co_return fail(ErrorCode::kModelNotFound, fmt::format("model '{}' is not loaded", key), "model");
+  if (it == slots_.end())
+    co_return fail(ErrorCode::kModelNotFound, fmt::format("model '{}' is not loaded", key), "model");
   const SlotPtr slot = it->second;
   while (slot->state == SlotState::kLoading) co_await changed_.wait();
   if (slot->state == SlotState::kReady) {
@@ -205,7 +208,8 @@ void ModelManager::publish() {
     out.model.context_tokens = slot->info.capabilities.context_tokens;
     out.model.slots = slot->info.capabilities.slots;
     out.model.slots_busy = slot->in_flight;
-    if (slot->expires) out.model.expires_at = wall + std::chrono::duration_cast<base::WallTime::duration>(*slot->expires - now);
+    if (slot->expires)
+      out.model.expires_at = wall + std::chrono::duration_cast<base::WallTime::duration>(*slot->expires - now);
     list.push_back(std::move(out));
   }
   snapshot_.with([&](Snapshot& s) {

@@ -22,20 +22,20 @@
 namespace hearth::sched {
 
 struct ManagerOptions {
-  std::filesystem::path runner;            // the hearth-runner program
-  std::filesystem::path socket_folder;     // private to this user; socket names stay short
-  std::filesystem::path log_folder;        // one log file per runner
-  std::int32_t context_tokens = 0;         // per conversation; 0 = min(trained, 8192)
+  std::filesystem::path runner;         // the hearth-runner program
+  std::filesystem::path socket_folder;  // private to this user; socket names stay short
+  std::filesystem::path log_folder;     // one log file per runner
+  std::int32_t context_tokens = 0;      // per conversation; 0 = min(trained, 8192)
   std::int32_t parallel = 4;
-  std::int32_t queue = 512;                // requests that may wait per model
-  std::int32_t threads = 0;                // 0 = all cores
-  std::int32_t batch_tokens = 0;           // 0 = the runner's default
-  std::int32_t gpu_layers = -1;            // -1 = all that fit
-  std::int32_t max_loaded = 0;             // models loaded at once; 0 = as many as fit in memory
+  std::int32_t queue = 512;       // requests that may wait per model
+  std::int32_t threads = 0;       // 0 = all cores
+  std::int32_t batch_tokens = 0;  // 0 = the runner's default
+  std::int32_t gpu_layers = -1;   // -1 = all that fit
+  std::int32_t max_loaded = 0;    // models loaded at once; 0 = as many as fit in memory
   std::chrono::nanoseconds keep_alive = std::chrono::minutes(5);
   std::chrono::milliseconds load_timeout = std::chrono::minutes(10);
   std::chrono::milliseconds stop_grace = std::chrono::seconds(5);
-  bool debug = false;                      // runners log at DEBUG
+  bool debug = false;  // runners log at DEBUG
 };
 
 struct LoadWish {
@@ -87,13 +87,13 @@ class ModelManager {
   ModelManager(const ModelManager&) = delete;
   ModelManager& operator=(const ModelManager&) = delete;
 
-  // Waits until the model is loaded. kOverloaded (with retry_after) when its queue is full, kInsufficientMemory with both numbers,
-  // kModelLoadFailed with the runner's reason. Cancellable; a load that others wait for goes on.
+  // Waits until the model is loaded. kOverloaded (with retry_after) when its queue is full, kInsufficientMemory with
+  // both numbers, kModelLoadFailed with the runner's reason. Cancellable; a load that others wait for goes on.
   [[nodiscard]] rt::Task<Result<Lease>> acquire(store::LibraryEntry entry, domain::ModelCard card, LoadWish wish);
   // After its running requests; kModelNotFound if it is not loaded.
   [[nodiscard]] rt::Task<Result<void>> unload(std::string key);
-  // The runner behind a lease does not answer any more: it is taken out of the table at once (and killed, should it still live), so
-  // that the next request loads the model anew rather than meeting it again.
+  // The runner behind a lease does not answer any more: it is taken out of the table at once (and killed, should it
+  // still live), so that the next request loads the model anew rather than meeting it again.
   void report_gone(const Lease& lease);
   // Ends every runner. Requests that still run end with an error.
   [[nodiscard]] rt::Task<void> stop();
@@ -111,7 +111,8 @@ class ModelManager {
   using SlotPtr = std::shared_ptr<Slot>;
 
   [[nodiscard]] Result<void> admit(const Slot& slot);
-  [[nodiscard]] SlotPtr start_loading(const store::LibraryEntry& entry, const domain::ModelCard& card, const LoadWish& wish);
+  [[nodiscard]] SlotPtr start_loading(const store::LibraryEntry& entry, const domain::ModelCard& card,
+                                      const LoadWish& wish);
   [[nodiscard]] rt::Task<void> load(SlotPtr slot);
   [[nodiscard]] rt::Task<Result<void>> bring_up(SlotPtr slot);
   [[nodiscard]] rt::Task<Result<void>> make_room(SlotPtr slot);

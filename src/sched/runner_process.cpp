@@ -1,8 +1,7 @@
 // The part of ModelManager that deals with runner processes: start, watch, end.
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <csignal>
+#include <fmt/format.h>
 #include <system_error>
 #include <utility>
 
@@ -20,9 +19,11 @@ using namespace std::chrono_literals;
 namespace {
 
 std::vector<std::string> runner_arguments(const ManagerOptions& options, const Slot& slot) {
-  std::vector<std::string> out{"--model", slot.entry.path.string(), "--name", slot.entry.id(), "--socket", slot.socket.string(),
-                               "--parallel", std::to_string(options.parallel), "--queue",
-                               std::to_string(options.parallel + options.queue)};
+  std::vector<std::string> out{"--model",    slot.entry.path.string(),
+                               "--name",     slot.entry.id(),
+                               "--socket",   slot.socket.string(),
+                               "--parallel", std::to_string(options.parallel),
+                               "--queue",    std::to_string(options.parallel + options.queue)};
   const auto add = [&](const char* flag, std::int32_t value) {
     out.emplace_back(flag);
     out.push_back(std::to_string(value));
@@ -56,11 +57,12 @@ rt::Task<void> ModelManager::load(SlotPtr slot) {
   ++stats_.loads;
   slot->state = SlotState::kReady;
   slot->last_used = clock_.now();
-  if (options_.keep_alive != base::kForever) slot->expires = base::Deadline::after(options_.keep_alive, slot->last_used).at();
+  if (options_.keep_alive != base::kForever)
+    slot->expires = base::Deadline::after(options_.keep_alive, slot->last_used).at();
   const auto& can = slot->info.capabilities;
   log_.info("model {}: loaded in {} on {}, context {} of {}, {} slots, {}", slot->entry.id(),
-            base::format_duration(clock_.now() - started), can.device, can.context_tokens, can.trained_context_tokens, can.slots,
-            base::human({slot->info.memory_bytes}));
+            base::format_duration(clock_.now() - started), can.device, can.context_tokens, can.trained_context_tokens,
+            can.slots, base::human({slot->info.memory_bytes}));
   publish();
   nursery_.spawn(watch(slot));
   nursery_.spawn(follow_stats(slot));
@@ -76,14 +78,16 @@ rt::Task<Result<void>> ModelManager::bring_up(SlotPtr slot) {
   slot->socket = options_.socket_folder / fmt::format("r{}.sock", number);
   slot->log_file = options_.log_folder / fmt::format("runner-{}.log", domain::slug_of(slot->entry.id()));
   std::filesystem::remove(slot->socket, error);
-  rt::SubprocessOptions child{.program = options_.runner, .arguments = runner_arguments(options_, *slot), .output = slot->log_file};
+  rt::SubprocessOptions child{
+      .program = options_.runner, .arguments = runner_arguments(options_, *slot), .output = slot->log_file};
   auto process = rt::Subprocess::spawn(executor_, child);
   if (!process) co_return std::unexpected(std::move(process).error());
   slot->process.emplace(*std::move(process));
   remote::HearthBackend::Options backend{
       .cut_code = ErrorCode::kBackendCrashed,
-      .cut_message = fmt::format("the runner of model '{}' died before the answer was complete; the next request loads it again",
-                                 slot->entry.id())};
+      .cut_message =
+          fmt::format("the runner of model '{}' died before the answer was complete; the next request loads it again",
+                      slot->entry.id())};
   backend.client.idle_connections_max = 256;
   slot->backend =
       std::make_unique<remote::HearthBackend>(executor_, http::Endpoint{.unix_path = slot->socket}, std::move(backend));
@@ -116,9 +120,10 @@ rt::Task<Result<void>> ModelManager::make_room(SlotPtr slot) {
       continue;
     }
     if (!fits && loaded == 0)
-      co_return fail(ErrorCode::kInsufficientMemory,
-                     fmt::format("model '{}' needs about {} and {} are available; try a smaller quantisation or a smaller --ctx",
-                                 slot->entry.id(), base::human(needed), base::human(available)));
+      co_return fail(
+          ErrorCode::kInsufficientMemory,
+          fmt::format("model '{}' needs about {} and {} are available; try a smaller quantisation or a smaller --ctx",
+                      slot->entry.id(), base::human(needed), base::human(available)));
     co_await changed_.wait();  // all loaded models are busy
     if (stopping_) co_return fail(ErrorCode::kShuttingDown, "the server is shutting down");
   }
@@ -136,13 +141,14 @@ rt::Task<Result<RunnerInfo>> ModelManager::wait_until_ready(SlotPtr slot) {
   };
   const auto outcome = co_await rt::race(ask(slot, deadline), slot->process->wait());
   if (outcome.index() == 1)
-    co_return fail(ErrorCode::kModelLoadFailed, fmt::format("model '{}' did not load: its runner ended with {}; {}", slot->entry.id(),
-                                                            std::get<1>(outcome).describe(), first_lines_hint(*slot)));
+    co_return fail(ErrorCode::kModelLoadFailed,
+                   fmt::format("model '{}' did not load: its runner ended with {}; {}", slot->entry.id(),
+                               std::get<1>(outcome).describe(), first_lines_hint(*slot)));
   const auto& info = std::get<0>(outcome);
   if (!info) {
     if (info.error().code == ErrorCode::kTimeout || info.error().code == ErrorCode::kStreamCut)
-      co_return fail(ErrorCode::kModelLoadFailed,
-                     fmt::format("model '{}' did not load: {}; {}", slot->entry.id(), info.error().message, first_lines_hint(*slot)));
+      co_return fail(ErrorCode::kModelLoadFailed, fmt::format("model '{}' did not load: {}; {}", slot->entry.id(),
+                                                              info.error().message, first_lines_hint(*slot)));
     co_return fail(info.error());
   }
   co_return read_runner_info(*info);
@@ -152,7 +158,8 @@ void ModelManager::report_gone(const Lease& lease) {
   const SlotPtr& slot = lease.slot_;
   if (slot->state != SlotState::kReady && slot->state != SlotState::kDraining) return;
   ++stats_.crashes;
-  log_.error("model {}: runner {} does not answer any more; {}", slot->entry.id(), slot->process->pid(), first_lines_hint(*slot));
+  log_.error("model {}: runner {} does not answer any more; {}", slot->entry.id(), slot->process->pid(),
+             first_lines_hint(*slot));
   slot->process->signal(SIGKILL);
   forget(slot);
 }
@@ -161,8 +168,8 @@ rt::Task<void> ModelManager::watch(SlotPtr slot) {
   const rt::ExitStatus status = co_await slot->process->wait();
   if (slot->state == SlotState::kStopping || slot->state == SlotState::kGone) co_return;
   ++stats_.crashes;
-  log_.error("model {}: runner {} ended with {} while {} requests ran; {}", slot->entry.id(), slot->process->pid(), status.describe(),
-             slot->in_flight, first_lines_hint(*slot));
+  log_.error("model {}: runner {} ended with {} while {} requests ran; {}", slot->entry.id(), slot->process->pid(),
+             status.describe(), slot->in_flight, first_lines_hint(*slot));
   forget(slot);
 }
 

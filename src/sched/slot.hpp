@@ -21,7 +21,7 @@ class Slot {
   domain::ModelCard card;
   std::int32_t context_tokens = 0;  // asked for at load; 0 = default
   SlotState state = SlotState::kLoading;
-  Error failure{};                  // why loading failed, once kGone
+  Error failure{};  // why loading failed, once kGone
   std::optional<rt::Subprocess> process{};
   std::filesystem::path socket{};
   std::filesystem::path log_file{};
@@ -31,7 +31,7 @@ class Slot {
   std::int32_t waiting = 0;    // requests that wait for the load
   std::int32_t in_flight = 0;  // leases
   base::SteadyTime last_used{};
-  std::optional<base::SteadyTime> expires{};      // none = never
+  std::optional<base::SteadyTime> expires{};  // none = never
   std::optional<std::chrono::nanoseconds> next_keep_alive{};
   double mean_service_s = 1.0;  // of recent requests, for Retry-After
 };

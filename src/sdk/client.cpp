@@ -1,7 +1,6 @@
 #include "sdk/client.hpp"
 
 #include <fmt/format.h>
-
 #include <optional>
 #include <utility>
 
@@ -22,7 +21,8 @@ namespace {
 constexpr auto kCallTimeout = 15min;  // a load may be part of the call
 
 // Reads events of an open answer until its end.
-rt::Task<Result<bool>> follow(http::ClientResponse& response, const std::function<void(const domain::Event&)>& on_event) {
+rt::Task<Result<bool>> follow(http::ClientResponse& response,
+                              const std::function<void(const domain::Event&)>& on_event) {
   http::NdjsonReader reader;
   while (true) {
     const auto piece = co_await response.read();
@@ -57,10 +57,13 @@ Result<std::string> Client::call(http::Method method, std::string path, std::str
   rt::run_here([](const Client& self, http::Request request, Result<std::string>& result) -> rt::Task<void> {
     http::Client client(co_await rt::current_executor(), self.endpoint_);
     auto response = co_await client.fetch(std::move(request), base::Deadline::after(kCallTimeout));
-    if (!response) result = std::unexpected(std::move(response).error());
+    if (!response)
+      result = std::unexpected(std::move(response).error());
     else if (response->status >= 300)
-      result = fail(native::read_error(response->body, fmt::format("{} answered {}", self.endpoint_.describe(), response->status)));
-    else result = std::move(response->body);
+      result = fail(native::read_error(response->body,
+                                       fmt::format("{} answered {}", self.endpoint_.describe(), response->status)));
+    else
+      result = std::move(response->body);
   }(*this, make_request(method, std::move(path), std::move(body)), out));
   return out;
 }
@@ -88,7 +91,8 @@ Result<bool> Client::run(const domain::Request& request, const std::function<voi
   Result<bool> out = false;
   rt::SignalFlag stopped;
   const std::stop_callback on_stop(stop, [&stopped] { stopped.set(); });
-  auto work = [](const Client& self, http::Request wire, const std::function<void(const domain::Event&)>& handle) -> rt::Task<Result<bool>> {
+  auto work = [](const Client& self, http::Request wire,
+                 const std::function<void(const domain::Event&)>& handle) -> rt::Task<Result<bool>> {
     http::Client client(co_await rt::current_executor(), self.endpoint_);
     auto response = co_await client.send(std::move(wire));
     if (!response) co_return std::unexpected(std::move(response).error());
@@ -99,7 +103,8 @@ Result<bool> Client::run(const domain::Request& request, const std::function<voi
       if (!piece || piece->empty()) break;
       body += *piece;
     }
-    co_return fail(native::read_error(body, fmt::format("{} answered {}", self.endpoint_.describe(), (*response)->head().status)));
+    co_return fail(
+        native::read_error(body, fmt::format("{} answered {}", self.endpoint_.describe(), (*response)->head().status)));
   };
   auto main = [](rt::Task<Result<bool>> task, rt::SignalFlag& flag, Result<bool>& result) -> rt::Task<void> {
     auto outcome = co_await rt::race(std::move(task), flag.wait());

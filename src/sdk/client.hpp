@@ -13,8 +13,8 @@
 
 namespace hearth::sdk {
 
-// A blocking client of one hearth server over its native dialect. Not thread-safe; every call runs its own small event loop.
-// Errors: kUnavailable (nobody answers), kConflict (somebody else answers), and what the server says.
+// A blocking client of one hearth server over its native dialect. Not thread-safe; every call runs its own small event
+// loop. Errors: kUnavailable (nobody answers), kConflict (somebody else answers), and what the server says.
 class Client {
  public:
   Client(http::Endpoint endpoint, std::string api_key) : endpoint_(std::move(endpoint)), api_key_(std::move(api_key)) {}
@@ -27,9 +27,10 @@ class Client {
   [[nodiscard]] Result<std::string> post(std::string path, std::string body) const;
   [[nodiscard]] Result<std::string> remove(std::string path) const;
 
-  // Runs a request and hands over each event as it arrives; true = stopped by the token (the server stops the work too).
-  // The error of a Failed event is the result's error; the callback does not see it.
-  [[nodiscard]] Result<bool> run(const domain::Request& request, const std::function<void(const domain::Event&)>& on_event,
+  // Runs a request and hands over each event as it arrives; true = stopped by the token (the server stops the work
+  // too). The error of a Failed event is the result's error; the callback does not see it.
+  [[nodiscard]] Result<bool> run(const domain::Request& request,
+                                 const std::function<void(const domain::Event&)>& on_event,
                                  std::stop_token stop = {}) const;
 
  private:

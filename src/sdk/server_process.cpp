@@ -27,8 +27,13 @@ rt::Task<Result<void>> start(const Client& client, const AutoStart& options) {
   const auto& at = client.endpoint();
   rt::SubprocessOptions child;
   child.program = options.program;
-  child.arguments = {"serve",       "--host", at.host == "localhost" ? "127.0.0.1" : at.host, "--port", std::to_string(at.port),
-                     "--idle-exit", fmt::format("{}s", options.idle_exit.count())};
+  child.arguments = {"serve",
+                     "--host",
+                     at.host == "localhost" ? "127.0.0.1" : at.host,
+                     "--port",
+                     std::to_string(at.port),
+                     "--idle-exit",
+                     fmt::format("{}s", options.idle_exit.count())};
   child.output = log;
   child.die_with_parent = false;
   child.new_session = true;
@@ -48,10 +53,11 @@ rt::Task<Result<void>> start(const Client& client, const AutoStart& options) {
     }
     const auto ended = co_await rt::with_deadline(process->wait(), base::Deadline::after(10ms));
     if (ended)
-      co_return fail(ErrorCode::kUnavailable,
-                     fmt::format("the server that was started ended with {}; its log is {}", ended->describe(), log.string()));
+      co_return fail(ErrorCode::kUnavailable, fmt::format("the server that was started ended with {}; its log is {}",
+                                                          ended->describe(), log.string()));
   }
-  co_return fail(ErrorCode::kTimeout, fmt::format("the server that was started does not answer; its log is {}", log.string()));
+  co_return fail(ErrorCode::kTimeout,
+                 fmt::format("the server that was started does not answer; its log is {}", log.string()));
 }
 
 }  // namespace

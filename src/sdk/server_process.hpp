@@ -17,9 +17,9 @@ struct AutoStart {
   std::chrono::seconds ready_timeout{30};
 };
 
-// Makes sure that a hearth server answers at the client's address. Where nobody answers on a loopback address, starts one, detached,
-// that ends by itself after `idle_exit` without requests; concurrent starts yield one (lock file). A foreign server is left alone
-// (kConflict). true: it was started by this call.
+// Makes sure that a hearth server answers at the client's address. Where nobody answers on a loopback address, starts
+// one, detached, that ends by itself after `idle_exit` without requests; concurrent starts yield one (lock file). A
+// foreign server is left alone (kConflict). true: it was started by this call.
 [[nodiscard]] Result<bool> ensure_server(const Client& client, const AutoStart& options);
 
 }  // namespace hearth::sdk

@@ -6,8 +6,12 @@ void write_card_fields(json::Writer& w, const domain::ModelCard& card) {
   w.field("name", card.name).field("path", card.path).field("reference", card.name).field("format", card.format);
   w.field("size", card.size_bytes);
   w.field("task", card.tasks.has(domain::Task::kComplete) ? "text-generation" : "feature-extraction");
-  w.field("quantization", card.quantization).field("architecture", card.architecture).field("parameters", card.parameters);
-  w.field("context", card.context_tokens).field("digest", card.digest).field("modified_at", base::rfc3339(card.modified));
+  w.field("quantization", card.quantization)
+      .field("architecture", card.architecture)
+      .field("parameters", card.parameters);
+  w.field("context", card.context_tokens)
+      .field("digest", card.digest)
+      .field("modified_at", base::rfc3339(card.modified));
   w.key("capabilities").begin_array();
   for (const auto task : domain::all_tasks()) {
     if (card.tasks.has(task)) w.value(domain::to_string(task));

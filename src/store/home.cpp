@@ -1,9 +1,8 @@
 #include "store/home.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
-
 #include <functional>
+#include <unistd.h>
 
 #include "base/files.hpp"
 

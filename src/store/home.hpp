@@ -6,9 +6,9 @@ namespace hearth::store {
 
 // Where everything lives; plain folders that a person can read. Only the model store's own code writes below `models`.
 struct Home {
-  std::filesystem::path root;      // $HEARTH_HOME, default ~/.local/share/hearth
-  std::filesystem::path models;    // $HEARTH_CACHE_DIR, default root/models
-  std::filesystem::path bundled;   // models that came with hearth, never written; may be empty
+  std::filesystem::path root;     // $HEARTH_HOME, default ~/.local/share/hearth
+  std::filesystem::path models;   // $HEARTH_CACHE_DIR, default root/models
+  std::filesystem::path bundled;  // models that came with hearth, never written; may be empty
 
   [[nodiscard]] std::filesystem::path registry() const { return root / "registry.json"; }
   [[nodiscard]] std::filesystem::path state() const { return root / "state"; }

@@ -1,8 +1,7 @@
 #include "store/library.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <fmt/format.h>
 #include <map>
 #include <system_error>
 
@@ -88,7 +87,8 @@ Result<std::vector<LibraryEntry>> Library::entries() const {
     std::error_code error;
     if (!file.empty() && fs::is_regular_file(file, error)) add(out, entry.name, std::move(file), Origin::kRegistry);
   }
-  for (auto& found : scan_models(home_.models)) add(out, found.model + ":" + found.tag, std::move(found.path), Origin::kFolder);
+  for (auto& found : scan_models(home_.models))
+    add(out, found.model + ":" + found.tag, std::move(found.path), Origin::kFolder);
   if (!home_.bundled.empty()) {
     for (auto& found : scan_models(home_.bundled)) {
       const bool hidden = std::ranges::find(registry.hidden(), base::to_lower(found.model)) != registry.hidden().end();
@@ -126,7 +126,8 @@ Result<domain::ModelCard> Library::card(const LibraryEntry& entry) const {
   });
   if (!cached) {
     HEARTH_TRY(auto fresh, read_model_card(entry.path));
-    cards_.with([&](auto& cards) { cards.insert_or_assign(key, CachedCard{.size = size, .time = time, .card = fresh}); });
+    cards_.with(
+        [&](auto& cards) { cards.insert_or_assign(key, CachedCard{.size = size, .time = time, .card = fresh}); });
     cached = std::move(fresh);
   }
   cached->name = entry.id();
@@ -140,7 +141,8 @@ Result<LibraryEntry> Library::import(const fs::path& path, std::string_view name
     return fail(ErrorCode::kIo, fmt::format("cannot import {}: no such file", path.string()), "path");
   const auto file = weight_file(absolute);
   if (file.empty())
-    return fail(ErrorCode::kInvalidRequest, fmt::format("cannot import {}: no .gguf file in that folder", path.string()), "path");
+    return fail(ErrorCode::kInvalidRequest,
+                fmt::format("cannot import {}: no .gguf file in that folder", path.string()), "path");
   HEARTH_CHECK(check_structure(file));
   HEARTH_TRY(const auto card, read_model_card(file));
   const std::string wanted = name.empty() ? default_model_name(file) : std::string(name);
@@ -150,7 +152,8 @@ Result<LibraryEntry> Library::import(const fs::path& path, std::string_view name
     if (entry.name != parsed) continue;
     if (fs::equivalent(entry.path, file, error)) return entry;
     return fail(ErrorCode::kConflict,
-                fmt::format("model '{}' exists already ({}); choose another name with --name", parsed.display(), entry.path.string()),
+                fmt::format("model '{}' exists already ({}); choose another name with --name", parsed.display(),
+                            entry.path.string()),
                 "name");
   }
   const RegistryEntry entry{.name = parsed.display(),
@@ -188,8 +191,8 @@ Result<void> Library::remove(std::string_view name) {
       return fail(ErrorCode::kIo, fmt::format("cannot delete {}: {}", part.string(), error.message()));
   }
   // Folders that are empty now go too, up to the models folder.
-  for (auto folder = entry.path.parent_path(); folder != home_.models && folder.string().size() > home_.models.string().size();
-       folder = folder.parent_path()) {
+  for (auto folder = entry.path.parent_path();
+       folder != home_.models && folder.string().size() > home_.models.string().size(); folder = folder.parent_path()) {
     if (!fs::is_empty(folder, error) || error || !fs::remove(folder, error)) break;
   }
   return {};

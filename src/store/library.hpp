@@ -19,16 +19,17 @@ namespace hearth::store {
 // One model that could be served: an id and its weight file.
 struct LibraryEntry {
   enum class Origin { kFolder, kRegistry, kBundled };
-  domain::ModelName name;      // always with its real tag; `latest` is resolved, never stored (unless the source says so)
+  domain::ModelName name;  // always with its real tag; `latest` is resolved, never stored (unless the source says so)
   std::filesystem::path path;  // the GGUF file; the first one of a split model
   Origin origin = Origin::kFolder;
-  bool preferred = false;      // this is what `name` without a tag means
+  bool preferred = false;  // this is what `name` without a tag means
   // The id to show: without the tag where this is the preferred file of its name.
   [[nodiscard]] std::string id() const { return preferred ? name.path() : name.full(); }
 };
 
-// What models there are: folders below $HEARTH_HOME/models, registry.json, and the bundled ones. Looks at the disk on every call
-// (headers are cached by path, size and time), so a model added by another process is there at once. Thread-safe.
+// What models there are: folders below $HEARTH_HOME/models, registry.json, and the bundled ones. Looks at the disk on
+// every call (headers are cached by path, size and time), so a model added by another process is there at once.
+// Thread-safe.
 class Library {
  public:
   Library(Home home, base::Log& log) : home_(std::move(home)), log_(log) {}

@@ -1,8 +1,7 @@
 #include "store/library.hpp"
 
-#include <gtest/gtest.h>
-
 #include <fstream>
+#include <gtest/gtest.h>
 
 #include "store/test_folder.hpp"
 
@@ -122,9 +121,13 @@ TEST_F(LibraryTest, RemovingADownloadedModelRemovesItsFilesAndEmptyFolders) {
 }
 
 TEST_F(LibraryTest, BundledModelsAreHiddenNotDeleted) {
-  const Library library({.root = folder_.path(), .models = folder_.path() / "models", .bundled = kEmber.parent_path().parent_path()}, log_);
+  const Library library(
+      {.root = folder_.path(), .models = folder_.path() / "models", .bundled = kEmber.parent_path().parent_path()},
+      log_);
   EXPECT_EQ(library.find("ember")->origin, LibraryEntry::Origin::kBundled);
-  Library writable({.root = folder_.path(), .models = folder_.path() / "models", .bundled = kEmber.parent_path().parent_path()}, log_);
+  Library writable(
+      {.root = folder_.path(), .models = folder_.path() / "models", .bundled = kEmber.parent_path().parent_path()},
+      log_);
   ASSERT_TRUE(writable.remove("ember"));
   EXPECT_FALSE(library.find("ember"));
   EXPECT_TRUE(fs::exists(kEmber));

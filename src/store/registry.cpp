@@ -1,9 +1,8 @@
 #include "store/registry.hpp"
 
+#include <algorithm>
 #include <boost/json/object.hpp>
 #include <fmt/format.h>
-
-#include <algorithm>
 
 #include "base/files.hpp"
 #include "base/strings.hpp"
@@ -55,7 +54,9 @@ void Registry::read_entries() {
   auto& root = document_.get_object();
   if (const auto* models = root.if_contains("models"); models != nullptr && models->is_object()) {
     for (const auto& [slug, value] : models->get_object()) {
-      const auto warn = [&](std::string_view why) { warnings_.push_back(fmt::format("entry '{}' skipped: {}", std::string(slug), why)); };
+      const auto warn = [&](std::string_view why) {
+        warnings_.push_back(fmt::format("entry '{}' skipped: {}", std::string(slug), why));
+      };
       if (!value.is_object()) {
         warn("not an object");
         continue;
@@ -67,9 +68,12 @@ void Registry::read_entries() {
                           .task = text_field(o, "task"),
                           .source = text_field(o, "source")};
       if (entry.name.empty()) entry.name = std::string(slug);
-      if (entry.path.empty()) warn("no path");
-      else if (!domain::ModelName::parse(entry.name)) warn("its name is not a model name");
-      else models_.emplace(std::string(slug), std::move(entry));
+      if (entry.path.empty())
+        warn("no path");
+      else if (!domain::ModelName::parse(entry.name))
+        warn("its name is not a model name");
+      else
+        models_.emplace(std::string(slug), std::move(entry));
     }
   }
   if (const auto* hidden = root.if_contains("hidden"); hidden != nullptr && hidden->is_array()) {
@@ -122,8 +126,10 @@ void Registry::set_hidden(std::string_view name, bool hidden) {
   if (hidden) hidden_.push_back(lower);
   bj::array list;
   for (const auto& n : hidden_) list.emplace_back(n);
-  if (list.empty()) document_.get_object().erase("hidden");
-  else document_.get_object()["hidden"] = std::move(list);
+  if (list.empty())
+    document_.get_object().erase("hidden");
+  else
+    document_.get_object()["hidden"] = std::move(list);
 }
 
 std::string Registry::text() const { return json::to_text(document_) + "\n"; }

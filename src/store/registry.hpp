@@ -20,8 +20,9 @@ struct RegistryEntry {
   std::string source;  // "import", "copy"
 };
 
-// registry.json: {"version": 1, "models": {slug: {path, task, ...}}, "hidden": [names]}. Fields that hearth does not know are kept as
-// they are. Invalid entries are skipped and named in `warnings`. Several processes may use it: update() takes a lock file.
+// registry.json: {"version": 1, "models": {slug: {path, task, ...}}, "hidden": [names]}. Fields that hearth does not
+// know are kept as they are. Invalid entries are skipped and named in `warnings`. Several processes may use it:
+// update() takes a lock file.
 class Registry {
  public:
   // An absent file is an empty registry. kIo / kInvalidRequest name the file.
@@ -34,8 +35,8 @@ class Registry {
   [[nodiscard]] const std::vector<std::string>& hidden() const { return hidden_; }
   [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
 
-  void put(const RegistryEntry& entry);       // under slug_of(name), "-2" and so on where another model has that slug
-  bool remove(std::string_view name);         // by name, case-insensitively
+  void put(const RegistryEntry& entry);  // under slug_of(name), "-2" and so on where another model has that slug
+  bool remove(std::string_view name);    // by name, case-insensitively
   void set_hidden(std::string_view name, bool hidden);
 
  private:

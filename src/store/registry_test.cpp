@@ -1,7 +1,6 @@
 #include "store/registry.hpp"
 
 #include <gtest/gtest.h>
-
 #include <thread>
 #include <vector>
 
@@ -24,7 +23,8 @@ Result<void> put(const std::filesystem::path& file, const std::string& name) {
 
 TEST(Registry, KeepsWhatItDoesNotKnow) {
   const TestFolder folder;
-  const auto file = folder.touch("registry.json", R"({"version":1,"tool":{"a":[1]},"models":{"b":{"path":"/b","extra":7}}})");
+  const auto file =
+      folder.touch("registry.json", R"({"version":1,"tool":{"a":[1]},"models":{"b":{"path":"/b","extra":7}}})");
   ASSERT_TRUE(put(file, "Org/A:q8_0"));
   const auto text = base::read_file(file).value();
   EXPECT_NE(text.find(R"("tool":{"a":[1]})"), std::string::npos);
@@ -52,7 +52,8 @@ TEST(Registry, ClashingSlugsGetANumber) {
 
 TEST(Registry, InvalidEntriesAreNamedAndSkipped) {
   const TestFolder folder;
-  const auto file = folder.touch("registry.json", R"({"version":1,"models":{"a":5,"b":{},"c":{"path":"/c"},"d":{"path":"/d","name":"x//y"}}})");
+  const auto file = folder.touch(
+      "registry.json", R"({"version":1,"models":{"a":5,"b":{},"c":{"path":"/c"},"d":{"path":"/d","name":"x//y"}}})");
   const auto registry = Registry::load(file);
   ASSERT_TRUE(registry);
   EXPECT_EQ(registry->models().size(), 1U);

@@ -15,8 +15,8 @@ namespace {
 
 // Best quality that is still fast first, then upwards, then the small ones.
 constexpr std::array<std::string_view, 20> kPreferred{
-    "latest", "q4_k_m", "q5_k_m", "q4_k_s", "q5_k_s", "q4_0", "q6_k", "q8_0", "q5_0", "q5_1",
-    "q4_1",   "iq4_xs", "iq4_nl", "mxfp4",  "q3_k_m", "q3_k_l", "q3_k_s", "q2_k", "f16", "bf16"};
+    "latest", "q4_k_m", "q5_k_m", "q4_k_s", "q5_k_s", "q4_0",   "q6_k",   "q8_0", "q5_0", "q5_1",
+    "q4_1",   "iq4_xs", "iq4_nl", "mxfp4",  "q3_k_m", "q3_k_l", "q3_k_s", "q2_k", "f16",  "bf16"};
 
 const std::regex& quantization_pattern() {
   static const std::regex pattern(
@@ -73,8 +73,8 @@ class Scanner {
   template <class F>
   static void for_each(const fs::path& folder, F&& visit) {
     std::error_code error;
-    for (fs::directory_iterator it(folder, fs::directory_options::skip_permission_denied, error), end; !error && it != end;
-         it.increment(error)) {
+    for (fs::directory_iterator it(folder, fs::directory_options::skip_permission_denied, error), end;
+         !error && it != end; it.increment(error)) {
       if (!is_hidden(it->path())) visit(*it);
     }
   }
@@ -104,7 +104,8 @@ class Scanner {
     if (split_part(stem) > 1) return;
     std::string rest;
     const std::string quantization = quantization_in(stem, &rest);
-    found.push_back({.model = model.empty() ? rest : model, .tag = quantization.empty() ? "latest" : quantization, .path = path});
+    found.push_back(
+        {.model = model.empty() ? rest : model, .tag = quantization.empty() ? "latest" : quantization, .path = path});
   }
 };
 

@@ -14,9 +14,10 @@ struct FoundFile {
   std::filesystem::path path;
 };
 
-// GGUF files below `root`: one-level (models/name/x.gguf), two-level (models/org/name/x.gguf), a file right in root (its stem is the
-// name) and Hugging Face snapshot layouts (models--org--name/snapshots/REV/x.gguf). Later parts of split files, projectors
-// (mmproj*), unfinished downloads, dangling links and hidden entries are left out. Unreadable folders are skipped.
+// GGUF files below `root`: one-level (models/name/x.gguf), two-level (models/org/name/x.gguf), a file right in root
+// (its stem is the name) and Hugging Face snapshot layouts (models--org--name/snapshots/REV/x.gguf). Later parts of
+// split files, projectors (mmproj*), unfinished downloads, dangling links and hidden entries are left out. Unreadable
+// folders are skipped.
 [[nodiscard]] std::vector<FoundFile> scan_models(const std::filesystem::path& root);
 
 // "q4_k_m" of "Model-Q4_K_M.gguf" or "model.q4_k_m.gguf"; empty if there is none. `stem` gets the rest.

@@ -1,10 +1,9 @@
 #include "apps/hearth/doctor.hpp"
 
-#include <fmt/format.h>
-#include <unistd.h>
-
 #include <filesystem>
+#include <fmt/format.h>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
 #include "apps/hearth/paths.hpp"
@@ -27,7 +26,8 @@ struct Check {
 Check check_runner(const cli::Context& context) {
   const auto runner = runner_program(context.settings);
   if (::access(runner.c_str(), X_OK) == 0) return {"engine llama", "ok", runner.string()};
-  return {"engine llama", "failed", fmt::format("no runner at {}; set HEARTH_BINARY_DIR or install again", runner.string())};
+  return {"engine llama", "failed",
+          fmt::format("no runner at {}; set HEARTH_BINARY_DIR or install again", runner.string())};
 }
 
 Check check_home(const cli::Context& context) {
@@ -46,7 +46,8 @@ Check check_models(const cli::Context& context) {
   if (!entries) return {"models", "failed", entries.error().message};
   std::size_t broken = 0;
   for (const auto& entry : *entries) broken += library.card(entry) ? 0 : 1;
-  if (broken > 0) return {"models", "warning", fmt::format("{} installed, {} of them unreadable", entries->size(), broken)};
+  if (broken > 0)
+    return {"models", "warning", fmt::format("{} installed, {} of them unreadable", entries->size(), broken)};
   return {"models", "ok", fmt::format("{} installed", entries->size())};
 }
 
@@ -56,7 +57,8 @@ Check check_server(const cli::Context& context) {
   const auto there = client->models();
   const std::string at = client->endpoint().describe();
   if (there) return {"server", "ok", fmt::format("hearth answers at {}", at)};
-  if (there.error().code == ErrorCode::kUnavailable) return {"server", "ok", fmt::format("none at {} (commands start one)", at)};
+  if (there.error().code == ErrorCode::kUnavailable)
+    return {"server", "ok", fmt::format("none at {} (commands start one)", at)};
   return {"server", "warning", there.error().message};
 }
 

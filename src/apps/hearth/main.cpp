@@ -1,8 +1,7 @@
 // hearth: the command line and the server. Everything is constructed here and passed in by hand.
-#include <fmt/format.h>
-
 #include <csignal>
 #include <filesystem>
+#include <fmt/format.h>
 #include <string>
 #include <vector>
 
@@ -33,16 +32,18 @@ int run(const std::vector<std::string>& arguments) {
   }
   const auto& command = *parsed.command;
   const bool named = !command.globals.config.empty();
-  auto settings = config::Settings::load({.file = named ? std::filesystem::path(command.globals.config) : config::default_config_file(),
-                                          .file_required = named,
-                                          .environment = config::process_environment,
-                                          .flags = command.flags});
+  auto settings = config::Settings::load(
+      {.file = named ? std::filesystem::path(command.globals.config) : config::default_config_file(),
+       .file_required = named,
+       .environment = config::process_environment,
+       .flags = command.flags});
   if (!settings) {
     fmt::print(stderr, "hearth: {}\n", settings.error().message);
     return cli::kExitUsage;
   }
   const bool serving = command.name == "serve";
-  const auto log = base::make_stderr_log(serving ? level_of(settings->text("log.level"), command.globals.verbose) : base::LogLevel::kWarn);
+  const auto log = base::make_stderr_log(serving ? level_of(settings->text("log.level"), command.globals.verbose)
+                                                 : base::LogLevel::kWarn);
   cli::Context context{.globals = command.globals, .settings = *std::move(settings)};
   context.home = apps::home_of(context.settings);
   context.program = apps::this_program();

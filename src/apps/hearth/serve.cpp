@@ -1,9 +1,8 @@
 #include "apps/hearth/serve.hpp"
 
+#include <csignal>
 #include <fmt/format.h>
 #include <sys/resource.h>
-
-#include <csignal>
 
 #include "apps/hearth/server.hpp"
 #include "rt/race.hpp"
@@ -25,12 +24,15 @@ void print_banner(const Server& server, const store::Home& home, bool ember) {
   fmt::print("hearth {} at {}\n", HEARTH_VERSION, server.url());
   if (ember)
     fmt::print(
-        "try: curl {}/v1/chat/completions -d '{{\"model\":\"ember\",\"messages\":[{{\"role\":\"user\",\"content\":\"What can you "
+        "try: curl {}/v1/chat/completions -d "
+        "'{{\"model\":\"ember\",\"messages\":[{{\"role\":\"user\",\"content\":\"What can you "
         "do?\"}}]}}'\n"
-        "ember is a 3 MB demonstration that knows a few things about hearth and can be wrong; use your own GGUF file with: hearth "
+        "ember is a 3 MB demonstration that knows a few things about hearth and can be wrong; use your own GGUF file "
+        "with: hearth "
         "import PATH\n",
         server.url());
-  else fmt::print("models are in {}; add a GGUF file with: hearth import PATH\n", home.models.string());
+  else
+    fmt::print("models are in {}; add a GGUF file with: hearth import PATH\n", home.models.string());
   std::fflush(stdout);
 }
 
@@ -41,8 +43,10 @@ int report_occupied(const config::Settings& settings, const Error& error) {
   const sdk::Client client(http::Endpoint{.host = "127.0.0.1", .port = static_cast<std::uint16_t>(port)}, "");
   const auto there = client.models();
   const bool is_hearth = there.has_value() || there.error().code == ErrorCode::kUnauthorized;
-  if (is_hearth) fmt::print(stderr, "a hearth server runs there already; it is left alone\n");
-  else if (there.error().code == ErrorCode::kConflict) fmt::print(stderr, "what answers there is not hearth; it is left alone\n");
+  if (is_hearth)
+    fmt::print(stderr, "a hearth server runs there already; it is left alone\n");
+  else if (there.error().code == ErrorCode::kConflict)
+    fmt::print(stderr, "what answers there is not hearth; it is left alone\n");
   fmt::print(stderr, "try: hearth serve --port {}\n", port + 1);
   return cli::kExitFailed;
 }

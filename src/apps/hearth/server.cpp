@@ -1,10 +1,9 @@
 #include "apps/hearth/server.hpp"
 
-#include <fmt/format.h>
-#include <unistd.h>
-
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_future.hpp>
+#include <fmt/format.h>
+#include <unistd.h>
 #include <utility>
 
 #include "apps/hearth/paths.hpp"
@@ -19,7 +18,9 @@ namespace {
 
 bool is_loopback(const std::string& host) { return host == "localhost" || host == "::1" || host.starts_with("127."); }
 
-std::chrono::milliseconds to_ms(std::chrono::nanoseconds span) { return std::chrono::duration_cast<std::chrono::milliseconds>(span); }
+std::chrono::milliseconds to_ms(std::chrono::nanoseconds span) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(span);
+}
 
 sched::ManagerOptions manager_options(const config::Settings& s, const store::Home& home) {
   sched::ManagerOptions o;
@@ -86,7 +87,8 @@ class Server::MonitorService final : public http::Service {
       response.body = gateway_.metrics_body();
     } else {
       response = gateway::error_response(
-          gateway::kNative, Error{.code = ErrorCode::kNotFound, .message = "the monitor has /health, /ready and /metrics"}, "");
+          gateway::kNative,
+          Error{.code = ErrorCode::kNotFound, .message = "the monitor has /health, /ready and /metrics"}, "");
     }
     (void)co_await writer.respond(std::move(response));
   }
@@ -113,10 +115,12 @@ Server::~Server() = default;
 Result<void> Server::start() {
   const std::string& host = settings_.text("server.host");
   if (!is_loopback(host) && settings_.list("api_key").empty() && !settings_.flag("server.insecure_no_key"))
-    return fail(ErrorCode::kForbidden,
-                fmt::format("refusing to listen on {} without an API key: set HEARTH_API_KEY, or pass --insecure-no-key if everybody "
-                            "who reaches this address may use it",
-                            host));
+    return fail(
+        ErrorCode::kForbidden,
+        fmt::format(
+            "refusing to listen on {} without an API key: set HEARTH_API_KEY, or pass --insecure-no-key if everybody "
+            "who reaches this address may use it",
+            host));
   std::optional<http::TlsFiles> tls;
   const auto& certificate = settings_.text("server.tls_cert");
   const auto& key = settings_.text("server.tls_key");
@@ -129,8 +133,10 @@ Result<void> Server::start() {
   std::filesystem::permissions(sockets.parent_path(), std::filesystem::perms::owner_all, error);
   std::filesystem::permissions(sockets, std::filesystem::perms::owner_all, error);
   if (error) return fail(ErrorCode::kIo, fmt::format("cannot make {}: {}", sockets.string(), error.message()));
-  HEARTH_CHECK(server_.listen({.host = host, .port = static_cast<std::uint16_t>(settings_.integer("server.port"))}, tls));
-  if (const auto& path = settings_.text("server.unix"); !path.empty()) HEARTH_CHECK(server_.listen({.unix_path = path}));
+  HEARTH_CHECK(
+      server_.listen({.host = host, .port = static_cast<std::uint16_t>(settings_.integer("server.port"))}, tls));
+  if (const auto& path = settings_.text("server.unix"); !path.empty())
+    HEARTH_CHECK(server_.listen({.unix_path = path}));
   if (const auto& monitor = settings_.text("server.monitor"); !monitor.empty()) {
     HEARTH_TRY(const auto address, parse_address(monitor));
     monitor_thread_ = std::make_unique<rt::IoThreads>(1);

@@ -1,15 +1,14 @@
 // hearth-runner: one process that owns one loaded model and serves it on a unix socket to the gateway that started it.
 #include <CLI/CLI.hpp>
-#include <fmt/format.h>
-#include <unistd.h>
-
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <csignal>
 #include <cstdlib>
+#include <fmt/format.h>
 #include <memory>
 #include <thread>
+#include <unistd.h>
 
 #include "base/clock.hpp"
 #include "base/spd_log.hpp"
@@ -73,7 +72,8 @@ rt::Task<void> parent_gone() {
   pipe.assign(std::atoi(text));
   char byte = 0;
   boost::system::error_code error;
-  co_await pipe.async_read_some(boost::asio::buffer(&byte, 1), boost::asio::redirect_error(boost::asio::use_awaitable, error));
+  co_await pipe.async_read_some(boost::asio::buffer(&byte, 1),
+                                boost::asio::redirect_error(boost::asio::use_awaitable, error));
 }
 
 rt::Task<void> run(const Arguments& arguments, rt::IoThreads& threads, base::Log& log, int& exit_code) {
@@ -119,7 +119,8 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   rt::IoThreads threads(1);
   int exit_code = 0;
-  rt::run_here([](const Arguments& a, rt::IoThreads& t, base::Log& l, int& code) -> rt::Task<void> { co_await run(a, t, l, code); }(
-      arguments, threads, *log, exit_code));
+  rt::run_here([](const Arguments& a, rt::IoThreads& t, base::Log& l, int& code) -> rt::Task<void> {
+    co_await run(a, t, l, code);
+  }(arguments, threads, *log, exit_code));
   return exit_code;
 }

@@ -18,8 +18,10 @@ constexpr std::int64_t kInt32Min = std::numeric_limits<std::int32_t>::min();
 
 // Token bytes may be part of a character: such go as base64 under another name.
 void write_token_bytes(Writer& w, std::string_view bytes) {
-  if (base::is_valid_utf8(bytes)) w.field("text", bytes);
-  else w.field("bytes", base::base64_encode(bytes));
+  if (base::is_valid_utf8(bytes))
+    w.field("text", bytes);
+  else
+    w.field("bytes", base::base64_encode(bytes));
 }
 std::string read_token_bytes(Object& in) {
   std::string text;
@@ -108,7 +110,10 @@ struct EventWriter {
     open("finished").key("usage").begin_object().field("prompt", e.usage.prompt).field("cached", e.usage.cached);
     w.field("completion", e.usage.completion).field("reasoning", e.usage.reasoning).field("dropped", e.usage.dropped);
     w.field("source", name_of(kSources, e.usage.source)).end_object();
-    w.key("timings_ns").begin_object().field("queued", e.timings.queued.count()).field("loaded", e.timings.loaded.count());
+    w.key("timings_ns")
+        .begin_object()
+        .field("queued", e.timings.queued.count())
+        .field("loaded", e.timings.loaded.count());
     w.field("prompt", e.timings.prompt.count()).field("first_token", e.timings.first_token.count());
     w.field("decode", e.timings.decode.count()).end_object().end_object();
   }
@@ -144,8 +149,10 @@ template <class E, std::size_t N>
 void read_name(Object& in, std::string_view key, const Names<E, N>& names, E& out) {
   std::string text;
   in.text(key, text);
-  if (const auto value = value_of(names, text)) out = *value;
-  else in.fail(key, "is not a known name");
+  if (const auto value = value_of(names, text))
+    out = *value;
+  else
+    in.fail(key, "is not a known name");
 }
 
 void read_nanoseconds(Object& in, std::string_view key, std::chrono::nanoseconds& out) {
@@ -174,7 +181,8 @@ domain::Finished read_finished(Object& in) {
 
 domain::Tokenized read_tokenized(Object& in) {
   domain::Tokenized e;
-  in.each("tokens", [&](const Item& t) { e.tokens.push_back(static_cast<domain::Token>(t.integer(kInt32Min, kInt32Max))); });
+  in.each("tokens",
+          [&](const Item& t) { e.tokens.push_back(static_cast<domain::Token>(t.integer(kInt32Min, kInt32Max))); });
   in.each("pieces", [&](const Item& p) { p.object([&](Object& o) { e.pieces.push_back(read_token_bytes(o)); }); });
   return e;
 }
@@ -241,7 +249,6 @@ void read_event_fields(Object& in, std::optional<domain::Event>& out) {
 
 }  // namespace
 
-
 std::string write_event(const domain::Event& event) {
   Writer w;
   w.begin_object();
@@ -268,8 +275,8 @@ std::string write_error(const Error& error) {
 
 Error read_error(std::string_view text, std::string_view fallback) {
   std::optional<Error> error;
-  const auto report =
-      json::read_object(text, [&](Object& in) { in.object("error", [&](Object& o) { error = read_error_fields(o); }); });
+  const auto report = json::read_object(
+      text, [&](Object& in) { in.object("error", [&](Object& o) { error = read_error_fields(o); }); });
   if (report && error) return std::move(*error);
   return Error{.code = ErrorCode::kBackendError, .message = std::string(fallback)};
 }

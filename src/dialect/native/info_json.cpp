@@ -22,21 +22,21 @@ Result<domain::Capabilities> read_capabilities(std::string_view text) {
   domain::Capabilities c;
   constexpr std::int64_t kMax = std::numeric_limits<std::int32_t>::max();
   HEARTH_TRY(const auto report, json::read_object(text, [&](json::Object& in) {
-    in.each("tasks", [&](const json::Item& item) {
-      const std::string name = item.text();
-      for (const auto task : domain::all_tasks()) {
-        if (domain::to_string(task) == name) c.tasks.add(task);
-      }
-    });
-    in.integer("context_tokens", c.context_tokens, 0, kMax);
-    in.integer("trained_context_tokens", c.trained_context_tokens, 0, kMax);
-    in.integer("embedding_dimensions", c.embedding_dimensions, 0, kMax);
-    in.integer("vocabulary", c.vocabulary, 0, kMax);
-    in.integer("slots", c.slots, 0, kMax);
-    in.text("device", c.device);
-    in.text("format", c.format);
-    in.text("architecture", c.architecture);
-  }));
+               in.each("tasks", [&](const json::Item& item) {
+                 const std::string name = item.text();
+                 for (const auto task : domain::all_tasks()) {
+                   if (domain::to_string(task) == name) c.tasks.add(task);
+                 }
+               });
+               in.integer("context_tokens", c.context_tokens, 0, kMax);
+               in.integer("trained_context_tokens", c.trained_context_tokens, 0, kMax);
+               in.integer("embedding_dimensions", c.embedding_dimensions, 0, kMax);
+               in.integer("vocabulary", c.vocabulary, 0, kMax);
+               in.integer("slots", c.slots, 0, kMax);
+               in.text("device", c.device);
+               in.text("format", c.format);
+               in.text("architecture", c.architecture);
+             }));
   (void)report;
   return c;
 }

@@ -42,8 +42,10 @@ inline constexpr Names<Role, 4> kRoles{
     {{Role::kUser, "user"}, {Role::kSystem, "system"}, {Role::kAssistant, "assistant"}, {Role::kTool, "tool"}}};
 inline constexpr Names<Priority, 3> kPriorities{
     {{Priority::kNormal, "normal"}, {Priority::kLow, "low"}, {Priority::kHigh, "high"}}};
-inline constexpr Names<ToolMode, 4> kToolModes{
-    {{ToolMode::kAuto, "auto"}, {ToolMode::kNone, "none"}, {ToolMode::kRequired, "required"}, {ToolMode::kNamed, "named"}}};
+inline constexpr Names<ToolMode, 4> kToolModes{{{ToolMode::kAuto, "auto"},
+                                                {ToolMode::kNone, "none"},
+                                                {ToolMode::kRequired, "required"},
+                                                {ToolMode::kNamed, "named"}}};
 inline constexpr Names<FormatKind, 4> kFormats{{{FormatKind::kText, "text"},
                                                 {FormatKind::kJson, "json"},
                                                 {FormatKind::kJsonSchema, "json_schema"},

@@ -8,9 +8,9 @@
 #include "domain/event.hpp"
 #include "domain/request.hpp"
 
-// hearth's own dialect: the domain values themselves as JSON. It is what the gateway and a runner speak, and what one hearth
-// speaks to another; POST /hearth/v1/run takes a request and answers with one event per line (NDJSON). Nothing is lost on the way:
-// read(write(x)) == x. Unknown fields of a newer peer are skipped.
+// hearth's own dialect: the domain values themselves as JSON. It is what the gateway and a runner speak, and what one
+// hearth speaks to another; POST /hearth/v1/run takes a request and answers with one event per line (NDJSON). Nothing
+// is lost on the way: read(write(x)) == x. Unknown fields of a newer peer are skipped.
 namespace hearth::dialect::native {
 
 [[nodiscard]] std::string write_request(const domain::Request& request);

@@ -17,13 +17,13 @@ std::vector<Request> requests() {
                    .labels = {{"team", "a"}},
                    .strict = true,
                    .context_tokens = 4096};
-  chat.messages = {{Role::kSystem, {TextPart{"be kind"}}},
-                   {Role::kUser,
-                    {TextPart{"é \" \n"}, ImagePart{.data = "\xFF\x00x", .media_type = "image/png", .url = {}},
-                     AudioPart{.data = "w", .format = "wav"}, FilePart{.data = "f", .media_type = "t", .name = "n", .url = "u"}}},
-                   {Role::kAssistant,
-                    {ThinkingPart{"hm", "sig"}, ToolCallPart{"1", "lamp", "{\"on\":true}"}, RefusalPart{"no"}}},
-                   {Role::kTool, {ToolResultPart{.id = "1", .name = "lamp", .text = "ok", .is_error = true}}}};
+  chat.messages = {
+      {Role::kSystem, {TextPart{"be kind"}}},
+      {Role::kUser,
+       {TextPart{"é \" \n"}, ImagePart{.data = "\xFF\x00x", .media_type = "image/png", .url = {}},
+        AudioPart{.data = "w", .format = "wav"}, FilePart{.data = "f", .media_type = "t", .name = "n", .url = "u"}}},
+      {Role::kAssistant, {ThinkingPart{"hm", "sig"}, ToolCallPart{"1", "lamp", "{\"on\":true}"}, RefusalPart{"no"}}},
+      {Role::kTool, {ToolResultPart{.id = "1", .name = "lamp", .text = "ok", .is_error = true}}}};
   chat.tools = {{.name = "lamp", .description = "d", .parameters = "{\"b\":1,\"a\":2}", .strict = true}};
   chat.tool_choice = {.mode = ToolChoice::Mode::kNamed, .name = "lamp", .parallel = false};
   chat.response_format = {.kind = ResponseFormat::Kind::kJsonSchema, .text = "{}", .name = "x", .strict = true};
@@ -68,7 +68,8 @@ std::vector<Request> requests() {
   tokenize.parse_special = false;
   DetokenizeRequest detokenize;
   detokenize.tokens = {5, 6};
-  return {chat, ChatRequest{}, RenderRequest{chat}, completion, CompletionRequest{}, embed, rerank, tokenize, detokenize};
+  return {chat,   ChatRequest{}, RenderRequest{chat}, completion, CompletionRequest{}, embed,
+          rerank, tokenize,      detokenize};
 }
 
 TEST(Native, RequestsSurviveTheWire) {
@@ -85,14 +86,20 @@ TEST(Native, EventsSurviveTheWire) {
   const std::vector<Event> events{
       Started{.id = "i", .model = "m", .served_by = "llama", .device = "CPU", .prompt_tokens = 9, .cached_tokens = 4},
       BlockOpened{.choice = 1, .index = 2, .kind = BlockKind::kToolCall, .tool_id = "t", .tool_name = "n"},
-      Delta{.choice = 1,
-            .index = 2,
-            .text = "é\"",
-            .tokens = 2,
-            .logprobs = {{.text = "\xC3", .id = 5, .logprob = -0.25, .top = {{.text = "x", .id = 6, .logprob = -1.5}}}}},
+      Delta{
+          .choice = 1,
+          .index = 2,
+          .text = "é\"",
+          .tokens = 2,
+          .logprobs = {{.text = "\xC3", .id = 5, .logprob = -0.25, .top = {{.text = "x", .id = 6, .logprob = -1.5}}}}},
       BlockClosed{.choice = 1, .index = 2, .signature = "s"},
       ChoiceFinished{.choice = 1, .reason = FinishReason::kToolCalls, .stop_sequence = "END"},
-      Finished{.usage = {.prompt = 1, .cached = 2, .completion = 3, .reasoning = 4, .dropped = 5, .source = Usage::Source::kEstimated},
+      Finished{.usage = {.prompt = 1,
+                         .cached = 2,
+                         .completion = 3,
+                         .reasoning = 4,
+                         .dropped = 5,
+                         .source = Usage::Source::kEstimated},
                .timings = {.queued = 1ns, .loaded = 2ns, .prompt = 3ns, .first_token = 4ns, .decode = 5ns}},
       Failed{{.code = ErrorCode::kOverloaded, .message = "full", .param = "p", .retry_after = 3s}},
       Embedded{.index = 1, .values = {0.1F, -2.0F, 1e-20F}},

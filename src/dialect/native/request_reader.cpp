@@ -20,8 +20,10 @@ template <class E, std::size_t N>
 void read_enum(Object& in, std::string_view key, const Names<E, N>& names, E& out) {
   const auto item = in.get(key);
   if (!item) return;
-  if (const auto value = value_of(names, item->text())) out = *value;
-  else item->fail("is not a known name");
+  if (const auto value = value_of(names, item->text()))
+    out = *value;
+  else
+    item->fail("is not a known name");
 }
 
 domain::Tokens read_tokens(const Item& item) {
@@ -34,7 +36,8 @@ void read_map(Object& in, std::string_view key, std::map<std::string, std::strin
   const auto item = in.get(key);
   if (!item) return;
   if (!item->is_object()) return item->fail("must be an object");
-  for (const auto& [k, v] : item->value().get_object()) out[k] = Item(v, item->path() + "." + std::string(k), in.report()).text();
+  for (const auto& [k, v] : item->value().get_object())
+    out[k] = Item(v, item->path() + "." + std::string(k), in.report()).text();
 }
 
 std::string read_bytes(Object& in, std::string_view key) {
@@ -145,8 +148,10 @@ void read_format(Object& in, domain::ResponseFormat& f) {
 
 void read_inputs(Object& in, std::string_view key, std::vector<std::variant<std::string, domain::Tokens>>& out) {
   in.each(key, [&](const Item& item) {
-    if (item.is_string()) out.emplace_back(item.text());
-    else out.emplace_back(read_tokens(item));
+    if (item.is_string())
+      out.emplace_back(item.text());
+    else
+      out.emplace_back(read_tokens(item));
   });
 }
 

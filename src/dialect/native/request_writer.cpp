@@ -45,7 +45,12 @@ struct PartWriter {
     w.field("name", p.name).field("url", p.url).end_object();
   }
   void operator()(const domain::ToolCallPart& p) const {
-    w.key("tool_call").begin_object().field("id", p.id).field("name", p.name).field("arguments", p.arguments).end_object();
+    w.key("tool_call")
+        .begin_object()
+        .field("id", p.id)
+        .field("name", p.name)
+        .field("arguments", p.arguments)
+        .end_object();
   }
   void operator()(const domain::ToolResultPart& p) const {
     w.key("tool_result").begin_object().field("id", p.id).field("name", p.name).field("text", p.text);
@@ -60,7 +65,9 @@ struct PartWriter {
 void write_sampling(Writer& w, const domain::Sampling& s) {
   w.key("sampling").begin_object();
   w.field("temperature", s.temperature).field("top_k", s.top_k).field("top_p", s.top_p).field("min_p", s.min_p);
-  w.field("typical_p", s.typical_p).field("repeat_penalty", s.repeat_penalty).field("presence_penalty", s.presence_penalty);
+  w.field("typical_p", s.typical_p)
+      .field("repeat_penalty", s.repeat_penalty)
+      .field("presence_penalty", s.presence_penalty);
   w.field("frequency_penalty", s.frequency_penalty).field("repeat_last_n", s.repeat_last_n);
   if (!s.logit_bias.empty()) {
     w.key("logit_bias").begin_array();
@@ -91,11 +98,14 @@ void write_format(Writer& w, const domain::ResponseFormat& f) {
   w.field("name", f.name).field("strict", f.strict).end_object();
 }
 
-void write_inputs(Writer& w, std::string_view key, const std::vector<std::variant<std::string, domain::Tokens>>& inputs) {
+void write_inputs(Writer& w, std::string_view key,
+                  const std::vector<std::variant<std::string, domain::Tokens>>& inputs) {
   w.key(key).begin_array();
   for (const auto& input : inputs) {
-    if (const auto* text = std::get_if<std::string>(&input)) w.value(*text);
-    else write_tokens(w, std::get<domain::Tokens>(input));
+    if (const auto* text = std::get_if<std::string>(&input))
+      w.value(*text);
+    else
+      write_tokens(w, std::get<domain::Tokens>(input));
   }
   w.end_array();
 }
@@ -137,7 +147,11 @@ void write_chat(Writer& w, const domain::ChatRequest& r) {
   }
   write_generation(w, r.generation);
   if (r.conversation) {
-    w.key("conversation").begin_object().field("id", r.conversation->id).field("reset", r.conversation->reset).end_object();
+    w.key("conversation")
+        .begin_object()
+        .field("id", r.conversation->id)
+        .field("reset", r.conversation->reset)
+        .end_object();
   }
   if (!r.template_override.empty()) w.field("template_override", r.template_override);
   write_map(w, "template_arguments", r.template_arguments);

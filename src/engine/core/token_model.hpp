@@ -44,6 +44,9 @@ class TokenModel {
   [[nodiscard]] virtual std::int32_t sequences_max() const = 0;     // ids are 0 .. max-1
   [[nodiscard]] virtual std::int32_t batch_tokens_max() const = 0;  // of one decode
   [[nodiscard]] virtual std::int32_t kv_cells() const = 0;          // shared by all sequences; 0 = the model keeps none
+  // How many cells sequences that nobody runs may keep. In one pool each running token attends over all used cells, so
+  // what is kept for later costs everybody a little now. The sequence used last is kept in any case.
+  [[nodiscard]] virtual std::int32_t idle_cells_max() const { return kv_cells(); }
   // Whether a cached sequence may be cut at any position and shared in part (false: recurrent and sliding-window
   // models).
   [[nodiscard]] virtual bool can_share_prefixes() const = 0;

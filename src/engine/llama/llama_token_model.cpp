@@ -8,12 +8,24 @@ namespace hearth::engine::llama {
 using core::BatchToken;
 using core::DecodeStatus;
 
+namespace {
+
+// So many that attending over them costs a running token at most half as much again as its weights do: a token takes
+// one multiplication per parameter, and 2 x layers x width per cell that it attends over.
+std::int32_t idle_cells(const llama_model* model) {
+  const double per_cell = 2.0 * std::max(1, llama_model_n_layer(model)) * std::max(1, llama_model_n_embd(model));
+  return static_cast<std::int32_t>(std::min(0.5 * static_cast<double>(llama_model_n_params(model)) / per_cell, 1e9));
+}
+
+}  // namespace
+
 LlamaTokenModel::LlamaTokenModel(LlamaParts parts, base::Log& log)
     : parts_(std::move(parts)), vocab_(llama_model_get_vocab(parts_.model.get())), log_(&log) {
   const llama_model* const model = parts_.model.get();
   if (parts_.context) memory_ = llama_get_memory(parts_.context.get());
   can_share_ = memory_ != nullptr && !llama_model_is_recurrent(model) && !llama_model_is_hybrid(model) &&
                llama_model_n_swa(model) == 0;
+  idle_cells_max_ = idle_cells(model);
 }
 
 std::int32_t LlamaTokenModel::kv_cells() const {

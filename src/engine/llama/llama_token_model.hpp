@@ -51,6 +51,7 @@ class LlamaTokenModel final : public core::TokenModel {
   [[nodiscard]] std::int32_t sequences_max() const override { return parts_.sequences_max; }
   [[nodiscard]] std::int32_t batch_tokens_max() const override { return parts_.batch_tokens; }
   [[nodiscard]] std::int32_t kv_cells() const override;
+  [[nodiscard]] std::int32_t idle_cells_max() const override { return idle_cells_max_; }
   [[nodiscard]] bool can_share_prefixes() const override { return can_share_; }
 
   [[nodiscard]] core::DecodeStatus decode(std::span<const core::BatchToken> batch) override;
@@ -78,6 +79,7 @@ class LlamaTokenModel final : public core::TokenModel {
   base::Log* log_;
   llama_memory_t memory_ = nullptr;
   bool can_share_ = false;
+  std::int32_t idle_cells_max_ = 0;
   LlamaBatch batch_;
   std::vector<bool> has_output_;    // [batch] of the last decode
   std::vector<float*> saved_rows_;  // [batch] if it took several calls: their rows, kept in saved_

@@ -1,16 +1,14 @@
 #include "http/detail/address.hpp"
 
-#include <boost/asio/io_context.hpp>
-
-#include <fmt/format.h>
-#include <netinet/in.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
+#include <boost/asio/io_context.hpp>
 #include <cerrno>
 #include <cstring>
+#include <fmt/format.h>
+#include <netinet/in.h>
 #include <optional>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/files.hpp"
 
@@ -70,16 +68,18 @@ Peer describe_peer(const sockaddr* address, std::size_t size) {
   ip::address where = endpoint->address();
   if (where.is_v6() && where.to_v6().is_v4_mapped()) where = ip::make_address_v4(ip::v4_mapped, where.to_v6());
   const char* const form = where.is_v6() ? "[{}]:{}" : "{}:{}";
-  return {.text = fmt::format(fmt::runtime(form), where.to_string(), endpoint->port()), .loopback = where.is_loopback()};
+  return {.text = fmt::format(fmt::runtime(form), where.to_string(), endpoint->port()),
+          .loopback = where.is_loopback()};
 }
 
 std::uint16_t port_of(const sockaddr* address) {
-  const auto endpoint = endpoint_from(address, address->sa_family == AF_INET6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in));
+  const auto endpoint =
+      endpoint_from(address, address->sa_family == AF_INET6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in));
   return endpoint ? endpoint->port() : std::uint16_t{0};
 }
 
 Result<void> remove_stale_socket(const std::filesystem::path& path) {
-  struct stat info {};
+  struct stat info{};
   if (::lstat(path.c_str(), &info) != 0) return {};
   const std::string where = "cannot listen on unix:" + path.string() + ": ";
   if (!S_ISSOCK(info.st_mode)) return fail(ErrorCode::kIo, where + "the path exists and is no socket");

@@ -1,13 +1,11 @@
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
-
-#include <sys/socket.h>
-#include <sys/un.h>
-
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include "base/result.hpp"
 #include "http/detail/connection.hpp"

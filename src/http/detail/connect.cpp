@@ -3,10 +3,8 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/ssl/context.hpp>
-
 #include <fmt/format.h>
 #include <sys/un.h>
-
 #include <utility>
 #include <vector>
 
@@ -58,12 +56,12 @@ rt::Task<Outcome> resolve(AttemptPtr attempt, const Endpoint& endpoint, base::De
     attempt->addresses.emplace_back(asio::ip::tcp::endpoint(literal, endpoint.port));
     co_return Outcome::kDone;
   }
-  attempt->resolver.async_resolve(
-      endpoint.host, std::to_string(endpoint.port), [attempt](const error_code& error, const auto& found) {
-        attempt->error = error;
-        for (const auto& entry : found) attempt->addresses.emplace_back(entry.endpoint());
-        attempt->done.notify();
-      });
+  attempt->resolver.async_resolve(endpoint.host, std::to_string(endpoint.port),
+                                  [attempt](const error_code& error, const auto& found) {
+                                    attempt->error = error;
+                                    for (const auto& entry : found) attempt->addresses.emplace_back(entry.endpoint());
+                                    attempt->done.notify();
+                                  });
   if (!co_await attempt->done.wait(deadline)) co_return Outcome::kLate;
   co_return attempt->error ? Outcome::kFailed : Outcome::kDone;
 }
@@ -89,7 +87,8 @@ rt::Task<Outcome> connect_to_any(AttemptPtr attempt, base::Deadline deadline) {
 }
 
 Error unavailable(const Endpoint& endpoint, const std::string& why) {
-  return {.code = ErrorCode::kUnavailable, .message = fmt::format("nobody answers at {}: {}", endpoint.describe(), why)};
+  return {.code = ErrorCode::kUnavailable,
+          .message = fmt::format("nobody answers at {}: {}", endpoint.describe(), why)};
 }
 
 base::Deadline earlier(base::Deadline a, base::Deadline b) {

@@ -2,7 +2,6 @@
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
-
 #include <exception>
 #include <utility>
 
@@ -262,7 +261,8 @@ rt::Task<bool> Connection::after_handler(RequestParser& parser, const WireWriter
   co_return false;
 }
 
-// Answers in the server's own name; status 0 = the service's. `keep`: the connection may live on once the rest of the body has been read away.
+// Answers in the server's own name; status 0 = the service's. `keep`: the connection may live on once the rest of the
+// body has been read away.
 rt::Task<Connection::Next> Connection::refuse(RequestParser& parser, Error error, int status, bool keep) {
   const bool body_follows = parser.head_done() && !parser.done();
   const auto declared = body_follows ? parser.declared_length() : std::nullopt;

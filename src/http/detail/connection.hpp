@@ -1,8 +1,7 @@
 #pragma once
 
-#include <boost/asio/cancellation_signal.hpp>
-
 #include <atomic>
+#include <boost/asio/cancellation_signal.hpp>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -40,8 +39,8 @@ struct Peer {
   bool loopback = false;
 };
 
-// One client's connection: reads requests, runs the service, keeps the connection or closes it. Its own shared owner while it
-// runs. Everything but `create` and `executor` on the loop of its stream.
+// One client's connection: reads requests, runs the service, keeps the connection or closes it. Its own shared owner
+// while it runs. Everything but `create` and `executor` on the loop of its stream.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   // Thread-safe; counts the connection. `start` must follow on its loop.

@@ -91,15 +91,16 @@ TEST(Connection, aClientThatSendsAndLeavesIsGone) {
 
 // The client's side: an answer cut anywhere is an error, never a shorter answer.
 TEST(Exchange, survivesAFailureAtAnyOperation) {
-  const std::string answer = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n";
+  const std::string answer =
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n";
   for (const std::size_t piece : {1UL, 5UL, 1000UL}) {
     for (std::size_t fail_at = 0;; ++fail_at) {
       const auto seen = std::make_shared<MemoryStream::Seen>();
       MemoryStream::Script script{.input = answer, .piece = piece, .fail_at = fail_at, .end_after_input = false};
       std::optional<std::string> whole;
       rt::run_here([](auto sc, auto se, std::optional<std::string>& out) -> rt::Task<void> {
-        auto wire = std::make_shared<Wire>(
-            std::make_unique<MemoryStream>(co_await rt::current_executor(), std::move(sc), se));
+        auto wire =
+            std::make_shared<Wire>(std::make_unique<MemoryStream>(co_await rt::current_executor(), std::move(sc), se));
         Exchange exchange(wire, "test", {}, false, [](const std::shared_ptr<Wire>& w) { w->close(); });
         const Request request;
         std::string body;

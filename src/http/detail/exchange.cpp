@@ -1,7 +1,6 @@
 #include "http/detail/exchange.hpp"
 
 #include <fmt/format.h>
-
 #include <utility>
 
 #include "http/detail/serialize.hpp"

@@ -19,8 +19,8 @@ class Exchange final : public ClientResponse {
            std::function<void(std::shared_ptr<Wire>)> give_back);
   ~Exchange() override;
 
-  // Sends and waits for the final head. `sent_nothing_back` tells, after an error, that the server closed the connection
-  // without a byte of answer.
+  // Sends and waits for the final head. `sent_nothing_back` tells, after an error, that the server closed the
+  // connection without a byte of answer.
   [[nodiscard]] rt::Task<Result<void>> begin(const Request& request, const std::string& host, base::Deadline deadline);
   [[nodiscard]] bool sent_nothing_back() const { return sent_nothing_back_; }
 

@@ -9,8 +9,8 @@
 
 namespace hearth::http::detail {
 
-// Contiguous bytes: filled at the back, consumed at the front. Between `prepare` and `commit` only `data` and `consume` may be
-// called: nothing moves while a read is pending.
+// Contiguous bytes: filled at the back, consumed at the front. Between `prepare` and `commit` only `data` and `consume`
+// may be called: nothing moves while a read is pending.
 class InputBuffer {
  public:
   [[nodiscard]] std::string_view data() const { return {memory_.get() + begin_, end_ - begin_}; }

@@ -10,11 +10,9 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/use_awaitable.hpp>
-
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
 #include <utility>
 
 #include "base/files.hpp"
@@ -56,7 +54,7 @@ Result<TlsContext> server_context(const TlsFiles& files) {
 }
 
 std::uint64_t inode_of(const std::filesystem::path& path) {
-  struct stat info {};
+  struct stat info{};
   return ::lstat(path.c_str(), &info) == 0 ? info.st_ino : 0;
 }
 

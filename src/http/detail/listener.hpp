@@ -1,9 +1,8 @@
 #pragma once
 
+#include <atomic>
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
-
-#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <memory>

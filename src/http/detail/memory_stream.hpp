@@ -1,9 +1,8 @@
 #pragma once
 
+#include <algorithm>
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
-
-#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <memory>
@@ -19,9 +18,9 @@ class MemoryStream final : public Stream {
  public:
   struct Script {
     std::string input;
-    std::size_t piece = 1;                              // bytes per read
+    std::size_t piece = 1;                               // bytes per read
     std::size_t fail_at = static_cast<std::size_t>(-1);  // number of the operation that fails, from 0
-    bool end_after_input = true;                        // else it stays silent
+    bool end_after_input = true;                         // else it stays silent
   };
   // What the other side can see.
   struct Seen {

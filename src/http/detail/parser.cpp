@@ -1,7 +1,6 @@
 #include "http/detail/parser.hpp"
 
 #include <boost/beast/http/basic_parser.hpp>
-
 #include <utility>
 
 #include "base/strings.hpp"
@@ -200,7 +199,8 @@ Result<Fed> ResponseParser::feed(std::string_view bytes) {
   impl_->eager(impl_->is_header_done());
   error_code error;
   const Fed fed = impl_->feed(bytes, error);
-  if (error == beast_http::error::header_limit) return fail(ErrorCode::kBackendError, "the answer's header is too large");
+  if (error == beast_http::error::header_limit)
+    return fail(ErrorCode::kBackendError, "the answer's header is too large");
   if (error) return fail(ErrorCode::kBackendError, "the answer is not valid HTTP (" + error.message() + ")");
   return fed;
 }

@@ -20,7 +20,8 @@ struct Fed {
 };
 
 // One request, fed with bytes as they arrive. First the head, then (after the caller has set the limit) the body.
-// Errors: kInvalidRequest, kHeaderTooLarge, kPayloadTooLarge, with texts for the client. After an error it is used no more.
+// Errors: kInvalidRequest, kHeaderTooLarge, kPayloadTooLarge, with texts for the client. After an error it is used no
+// more.
 class RequestParser {
  public:
   explicit RequestParser(base::Bytes header_max);

@@ -20,7 +20,8 @@ enum class Phase {
   kLeaving,  // chosen to be closed
 };
 
-// All connections of a server, each in the order in which it entered its phase. Thread-safe; connections are held weakly.
+// All connections of a server, each in the order in which it entered its phase. Thread-safe; connections are held
+// weakly.
 class Registry {
  public:
   struct Entry {

@@ -1,10 +1,9 @@
 #include "http/detail/serialize.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <ctime>
+#include <fmt/format.h>
 #include <utility>
 
 #include "base/strings.hpp"

@@ -18,8 +18,8 @@ struct ResponseFraming {
   bool keep_alive = true;
 };
 
-// Status line and fields. The framing fields (Content-Length, Transfer-Encoding, Connection) are ours: those in `head` are
-// replaced. Date is added where missing.
+// Status line and fields. The framing fields (Content-Length, Transfer-Encoding, Connection) are ours: those in `head`
+// are replaced. Date is added where missing.
 [[nodiscard]] std::string response_head_text(const ResponseHead& head, const ResponseFraming& framing);
 // Request line and fields; Host and Content-Length are added where missing.
 [[nodiscard]] std::string request_head_text(const Request& request, std::string_view host);

@@ -6,7 +6,6 @@
 #include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
-
 #include <utility>
 
 namespace hearth::http::detail {

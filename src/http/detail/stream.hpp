@@ -1,10 +1,9 @@
 #pragma once
 
+#include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/system/error_code.hpp>
-
-#include <array>
 #include <functional>
 #include <memory>
 #include <span>
@@ -22,9 +21,9 @@ using Socket = boost::asio::generic::stream_protocol::socket;  // TCP and unix a
 using TlsContext = std::shared_ptr<boost::asio::ssl::context>;
 using Buffers = std::array<boost::asio::const_buffer, 3>;
 
-// A connected byte stream: TCP or unix socket, or TLS over one. One loop. At most one read and one write may be pending.
-// Operations are never cancelled one by one: close() ends all of them with an error. `Done` runs later, never inside the call,
-// and must keep the stream alive.
+// A connected byte stream: TCP or unix socket, or TLS over one. One loop. At most one read and one write may be
+// pending. Operations are never cancelled one by one: close() ends all of them with an error. `Done` runs later, never
+// inside the call, and must keep the stream alive.
 class Stream {
  public:
   using Done = std::move_only_function<void(const boost::system::error_code&, std::size_t)>;

@@ -1,8 +1,7 @@
 #include "http/detail/wire.hpp"
 
-#include <boost/asio/error.hpp>
-
 #include <algorithm>
+#include <boost/asio/error.hpp>
 #include <utility>
 
 namespace hearth::http::detail {

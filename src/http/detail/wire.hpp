@@ -13,8 +13,9 @@
 
 namespace hearth::http::detail {
 
-// A stream with buffered input, for the server and the client alike. At most one read is pending, and it is never cancelled:
-// a coroutine that stops waiting leaves it behind for the next one. One loop; shared because pending operations hold it.
+// A stream with buffered input, for the server and the client alike. At most one read is pending, and it is never
+// cancelled: a coroutine that stops waiting leaves it behind for the next one. One loop; shared because pending
+// operations hold it.
 class Wire : public std::enable_shared_from_this<Wire> {
  public:
   enum class Input { kData, kEnd, kLate };
@@ -30,8 +31,8 @@ class Wire : public std::enable_shared_from_this<Wire> {
   void consume(std::size_t size) { buffer_.consume(size); }
   // Until bytes beyond the present input arrive, the stream ends, or the deadline passes. Cancellable.
   [[nodiscard]] rt::Task<Input> more(base::Deadline deadline);
-  // Keeps reading until `max` bytes lie in the input, without anybody waiting. `on_end` is called at once, from the loop,
-  // when the stream ends (EOF, error or half-close).
+  // Keeps reading until `max` bytes lie in the input, without anybody waiting. `on_end` is called at once, from the
+  // loop, when the stream ends (EOF, error or half-close).
   void read_ahead(std::size_t max, std::function<void()> on_end);
   void stop_read_ahead();
   // EOF or an error was seen, or close() was called.

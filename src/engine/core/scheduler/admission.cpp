@@ -153,6 +153,9 @@ void Scheduler::release(Choice& choice, bool keep_cached) {
   if (choice.sequence < 0) return;
   if (keep_cached && model_.kv_cells() > 0) {
     index_.cache(choice.sequence);
+    while (index_.cells_used() - index_.cells_in_use() > model_.idle_cells_max() &&
+           index_.least_recent() != choice.sequence)
+      evict_one();
   } else {
     model_.remove(choice.sequence, 0, -1);
     index_.release(choice.sequence);
