@@ -15,7 +15,7 @@ from questions import OFF, Questions
 
 VERBATIM = ["How do I use a GGUF file I have?", "How do I download a model?", "How do I start the server?",
             "How do I chat with a model?", "Which models are installed?", "Which models are loaded?",
-            "How do I delete a model?", "How do I change the port?", "How do I set an API key?", "Where are models stored?",
+            "How do I delete a model?", "How do I change the port?", "Where are models stored?",
             "Who are you?", "What is hearth?", "What license does hearth have?", "Hello", "Thanks!", "Goodbye",
             "How do I stop the server?", "How do I change the context size?", "How do I get an embedding?",
             "What is the capital of France?"]

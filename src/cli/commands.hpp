@@ -20,7 +20,8 @@ CLI::App* add_command(CLI::App& parent, Command& command, const std::string& nam
   CLI::App* sub = parent.add_subcommand(name, help);
   auto options = std::make_shared<Options>();  // shared: lives as long as the parser's callback
   declare(*sub, *options);
-  sub->callback([&command, options, run, name] {
+  sub->callback([&command, options, run, name, sub] {
+    if (!sub->get_subcommands().empty()) return;  // "models list" is not "models"
     command.name = name;
     command.action = [options, run](Context& context) { return run(context, *options); };
   });

@@ -62,6 +62,12 @@ TEST(Parser, EveryCommandIsUnderstood) {
   }
 }
 
+TEST(Parser, ASubcommandIsNotItsParent) {
+  for (const auto* line : {"models list", "models info m", "models import p", "models delete m"})
+    EXPECT_EQ(parse_command_line(words(line)).command->name, words(line)[1]) << line;
+  EXPECT_EQ(parse_command_line({"models"}).command->name, "models");
+}
+
 TEST(Parser, FlagsBecomeSettings) {
   const auto parsed = parse_command_line(words("serve --port 7 --cors-origin a --cors-origin b --insecure-no-key"));
   ASSERT_TRUE(parsed.command);

@@ -39,7 +39,10 @@ Result<dialect::Call> parse_native(std::string_view body, const dialect::Edge&) 
 
 rt::Task<Result<void>> Gateway::unload_model(std::string name) {
   HEARTH_CO_TRY(const auto entry, library_.find(name));
-  co_return co_await manager_.unload(entry.name.key());
+  auto done = co_await manager_.unload(entry.name.key());
+  if (!done && done.error().code == ErrorCode::kModelNotFound)
+    co_return fail(ErrorCode::kModelNotFound, fmt::format("model '{}' is not loaded", name), "model");
+  co_return done;
 }
 
 rt::Task<Result<void>> Gateway::remove_model(std::string name) {

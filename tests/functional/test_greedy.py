@@ -9,7 +9,7 @@ from support import server as servers
 from support.wire import Stream, text_in
 
 TOKENS = 64
-LONG = 400
+LONG = 300
 GAP = 0.01  # between the two likeliest tokens, in logits: rounding decides
 STREAMS = 32
 PROMPTS = [
@@ -102,8 +102,8 @@ def test_among_concurrent_streams(served, reference, capsys):
 def test_long_answers_among_concurrent_streams(served, reference, capsys):
     """Long enough that near ties do occur."""
     with ThreadPoolExecutor(STREAMS) as pool:
-        answers = list(pool.map(lambda p: (p, streamed(served, p, LONG)), PROMPTS[:6]))
-    judge(f"6 at once, {LONG} tokens", served, answers, reference, capsys, LONG)
+        answers = list(pool.map(lambda p: (p, streamed(served, p, LONG)), PROMPTS[:4]))
+    judge(f"4 at once, {LONG} tokens", served, answers, reference, capsys, LONG)
 
 
 def test_a_real_departure_is_found(served, reference):

@@ -136,12 +136,13 @@ def test_runner_killed_before_the_first_token(serve, dialect):
     """Nothing was sent yet, so the failure is an HTTP status in the dialect's shape."""
     server = serve()
     assert chat(server, max_tokens=1).status_code == 200
+    until(lambda: server.loaded()["ember"]["busy"] == 0, "it is idle")
     runner = server.runner()
     os.kill(runner, signal.SIGSTOP)
     with ThreadPoolExecutor(1) as pool:
         path, body = DIALECTS[dialect]("ember", "Hello", 8)
         asked = pool.submit(server.http.post, path, json=body)
-        until(lambda: asked.done() or server.metric("hearth_http_requests_in_flight") == 2, "the request is under way")
+        until(lambda: asked.done() or server.loaded()["ember"]["busy"] == 1, "the runner has the request")
         os.kill(runner, signal.SIGKILL)
         answer = asked.result()
     assert answer.status_code == CRASHED[dialect], answer.text

@@ -17,7 +17,6 @@ BUILD = pathlib.Path(os.environ.get("BUILD", ROOT / "build" / "release"))
 HEARTH = BUILD / "bin" / "hearth"
 RUNNER = BUILD / "bin" / "hearth-runner"
 STORIES = ROOT / ".." / "shared" / "models" / "stories260K.gguf"
-SLOW = "dev" in BUILD.name or "tsan" in BUILD.name  # sanitizers on
 
 METRIC = re.compile(r"^(\w+)(?:\{([^}]*)\})? (\S+)$", re.M)
 
