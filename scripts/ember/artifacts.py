@@ -74,13 +74,12 @@ def describe(out, models):
     blind_file = models / "blind-score.json"
     blind = json.loads(blind_file.read_text(encoding="utf-8"))["blind"] if blind_file.exists() else None
     net = ember.load(out / "ember.pt")
-    source = Questions(1)
+    drawn_from = json.loads((out / "facts.json").read_text(encoding="utf-8"))
     file = models / "ember-q8_0.gguf"
     facts = {"megabytes": f"{file.stat().st_size / 1e6:.2f}", "parameters": f"{sum(p.numel() for p in net.parameters()):,}",
              "layers": net.shape.layers, "width": net.shape.width, "heads": net.shape.heads, "kv_heads": net.shape.kv_heads,
              "hidden": net.shape.hidden, "vocabulary": net.shape.vocabulary, "context": net.shape.context,
-             "intents": len(source.intents), "templates": sum(len(i.templates) for i in source.intents.values()),
-             "off_templates": len(source.off.templates), "steps": (out / "steps").read_text().strip(),
+             **drawn_from, "steps": (out / "steps").read_text().strip(),
              "seen": percent(scores["seen"]), "held": percent(scores["held"]), "off": percent(scores["off"]),
              "blind_all": percent(blind) if blind else "not measured yet",
              "blind_on": percent(blind["on_topic"]) if blind else "not measured yet",

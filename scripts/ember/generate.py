@@ -1,7 +1,8 @@
 """Writes the training conversations and the test questions.
 
   generate.py OUT --samples N --seed S
-OUT/train.jsonl: {"system": text or null, "turns": [[question, answer], ...]}; OUT/test.json: {set: [{"q", "intent"}]}.
+OUT/train.jsonl: {"system": text or null, "turns": [[question, answer], ...]}; OUT/test.json: {set: [{"q", "intent"}]};
+OUT/intents.json: the answers; OUT/facts.json: how many templates there were.
 """
 import argparse
 import json
@@ -55,6 +56,9 @@ def main():
         for _ in range(given.samples):
             file.write(json.dumps(conversation(questions, rng), ensure_ascii=False) + "\n")
     answers = {name: questions.answer(name) for name in [*questions.names, OFF]}
+    facts = {"intents": len(questions.intents), "off_templates": len(questions.off.templates),
+             "templates": sum(len(intent.templates) for intent in questions.intents.values())}
+    (given.out / "facts.json").write_text(json.dumps(facts) + "\n", encoding="utf-8")
     (given.out / "intents.json").write_text(json.dumps(answers, indent=1) + "\n", encoding="utf-8")
     (given.out / "test.json").write_text(json.dumps(sets, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 

@@ -51,7 +51,7 @@ std::optional<nanoseconds> parse_duration(std::string_view text) {
   }
   if (!any) return std::nullopt;
   if (negative && total != 0) return kForever;
-  if (total >= 9.2e18) return kForever;
+  if (total >= 3.15e18) return kForever;  // a hundred years
   return nanoseconds(std::llround(total));
 }
 

@@ -31,6 +31,7 @@ class Deadline {
   explicit Deadline(SteadyTime at) : at_(at) {}
   [[nodiscard]] static Deadline after(std::chrono::nanoseconds span,
                                       SteadyTime now = std::chrono::steady_clock::now()) {
+    if (span >= std::chrono::hours(24 * 36500)) return {};  // for ever
     return Deadline(now + std::chrono::duration_cast<SteadyTime::duration>(span));
   }
   [[nodiscard]] bool is_set() const { return at_.has_value(); }

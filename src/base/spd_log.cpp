@@ -18,7 +18,9 @@ spdlog::level::level_enum to_spd(LogLevel level) {
 
 class SpdLog final : public Log {
  public:
-  explicit SpdLog(LogLevel level) : logger_("hearth", std::make_shared<spdlog::sinks::stderr_color_sink_mt>()) {
+  SpdLog(LogLevel level, bool color)
+      : logger_("hearth", std::make_shared<spdlog::sinks::stderr_color_sink_mt>(color ? spdlog::color_mode::automatic
+                                                                                      : spdlog::color_mode::never)) {
     logger_.set_level(to_spd(level));
     logger_.set_pattern("%Y-%m-%dT%H:%M:%S.%e %^%-5l%$ %v");
     logger_.flush_on(spdlog::level::warn);
@@ -34,6 +36,6 @@ class SpdLog final : public Log {
 
 }  // namespace
 
-std::unique_ptr<Log> make_stderr_log(LogLevel level) { return std::make_unique<SpdLog>(level); }
+std::unique_ptr<Log> make_stderr_log(LogLevel level, bool color) { return std::make_unique<SpdLog>(level, color); }
 
 }  // namespace hearth::base

@@ -72,7 +72,7 @@ void add_run(CLI::App& app, Command& command) {
       app, command, "run", "one answer, streamed; without a prompt on a terminal: chat",
       [](CLI::App& sub, RunOptions& o) {
         sub.add_option("MODEL", o.model, "model id, or the path of a GGUF file")->required();
-        sub.add_option("PROMPT", o.prompt, "what to ask; also from standard input");
+        sub.add_option("PROMPT", o.prompt, "what to ask; without it, standard input is read");
         sub.add_option("--system", o.system, "system message")->type_name("S");
         declare_sampling(sub, o);
       },

@@ -22,7 +22,8 @@ Result<sdk::Client> Context::client() const {
 
 Result<sdk::Client> Context::running_client() const {
   HEARTH_TRY(auto made, client());
-  HEARTH_TRY(const bool started, sdk::ensure_server(made, {.program = program, .home = home}));
+  HEARTH_TRY(const bool started,
+             sdk::ensure_server(made, {.program = program, .home = home, .config = globals.config}));
   if (started && !globals.quiet)
     fmt::print(stderr, "started a hearth server at {} (ends after 15 minutes without requests)\n",
                made.endpoint().describe());

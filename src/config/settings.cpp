@@ -51,6 +51,9 @@ Result<void> check(const Setting& setting, const std::vector<std::string>& texts
     return fail(ErrorCode::kInvalidRequest, fmt::format("{} takes one value, not {}", where, texts.size()),
                 std::string(setting.key));
   for (const auto& text : texts) {
+    if (setting.secret && base::trim(text).empty())
+      return fail(ErrorCode::kInvalidRequest, fmt::format("{} is empty; leave it out, or give a key", where),
+                  std::string(setting.key));
     if (auto problem = problem_with(setting, text); !problem.empty())
       return fail(ErrorCode::kInvalidRequest, fmt::format("{} {}", where, problem), std::string(setting.key));
   }
@@ -132,7 +135,9 @@ Result<Settings> Settings::load(const Sources& sources) {
       if (setting.kind != Kind::kList)
         texts = {*text};
       else
-        for (const auto piece : base::split(*text, ',')) texts.emplace_back(base::trim(piece));
+        for (const auto piece : base::split(*text, ',')) {
+          if (!base::trim(piece).empty()) texts.emplace_back(base::trim(piece));
+        }
       HEARTH_CHECK(take(texts, Source::kEnvironment, variable));
     }
     if (const auto it = sources.flags.find(key); it != sources.flags.end())

@@ -85,6 +85,17 @@ TEST_F(SettingsTest, SecretsAreNeverShown) {
   EXPECT_EQ(s->display("api_key"), "(1 set)");
 }
 
+TEST_F(SettingsTest, AnEmptyKeyIsNoKey) {
+  for (const auto* text : {" ", ",", " , "}) {
+    environment_["HEARTH_API_KEY"] = text;
+    EXPECT_TRUE(Settings::load(sources_)->list("api_key").empty()) << "'" << text << "'";
+  }
+  environment_["HEARTH_API_KEY"] = "a,,b,";
+  EXPECT_EQ(Settings::load(sources_)->list("api_key"), (std::vector<std::string>{"a", "b"}));
+  sources_.flags["api_key"] = {""};
+  EXPECT_FALSE(Settings::load(sources_));
+}
+
 TEST_F(SettingsTest, ARequiredFileMustExist) {
   sources_.file_required = true;
   EXPECT_EQ(Settings::load(sources_).error().code, ErrorCode::kIo);

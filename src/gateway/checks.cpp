@@ -43,6 +43,11 @@ std::optional<Error> Gateway::check(const http::RequestHead& head) const {
                  .message = fmt::format(
                      "Host '{}' is not one of this server's names; allow it with: hearth serve --allowed-host NAME",
                      base::to_valid_utf8(head.headers.get("host").value_or("").substr(0, 100)))};
+  if (!origin_allowed(head))
+    return Error{
+        .code = ErrorCode::kForbidden,
+        .message =
+            "web pages of this origin may not call this server; allow it with: hearth serve --cors-origin ORIGIN"};
   const bool preflight = head.method == http::Method::kOptions && head.headers.get("access-control-request-method");
   if (!preflight && !is_public(head) && !key_valid(head))
     return Error{.code = ErrorCode::kUnauthorized,
@@ -61,11 +66,25 @@ bool Gateway::host_allowed(const http::RequestHead& head) const {
   return std::ranges::any_of(options_.allowed_hosts, [&](const auto& a) { return base::equals_ignore_case(a, host); });
 }
 
+// A page elsewhere must not act here with the visitor's reach: what changes or costs something asks for a listed or our
+// own origin.
+bool Gateway::origin_allowed(const http::RequestHead& head) const {
+  const auto origin = head.headers.get("origin");
+  using http::Method;
+  if (!origin || head.method == Method::kGet || head.method == Method::kHead || head.method == Method::kOptions)
+    return true;
+  const auto scheme = origin->find("://");
+  if (scheme != std::string_view::npos && origin->substr(scheme + 3) == head.headers.get("host").value_or(""))
+    return true;
+  return std::ranges::any_of(options_.cors_origins, [&](const std::string& o) { return o == "*" || o == *origin; });
+}
+
 bool Gateway::key_valid(const http::RequestHead& head) const {
   if (options_.api_keys.empty()) return true;
   std::string_view given = head.headers.get("x-api-key").value_or("");
   if (const auto value = head.headers.get("authorization"); value && base::starts_with_ignore_case(*value, "bearer "))
     given = base::trim(value->substr(7));
+  if (given.empty()) return false;
   bool valid = false;
   for (const auto& key : options_.api_keys) valid = equal_in_constant_time(given, key) || valid;
   return valid;

@@ -100,7 +100,8 @@ rt::Task<void> Gateway::serve(http::Request request, http::ResponseWriter& write
     base::SteadyTime started;
     ~Note() {
       const auto took = gateway.clock_.now() - started;
-      const int status = recorder.status() == 0 ? 499 : recorder.status();
+      const int unanswered = recorder.gone().stop_requested() ? 499 : 500;
+      const int status = recorder.status() == 0 ? unanswered : recorder.status();
       gateway.metrics_.served(route, status, took);
       gateway.log_.info("{} {} {:.1f}ms {} {}", line, status, std::chrono::duration<double>(took).count() * 1e3, peer,
                         id);
@@ -157,6 +158,10 @@ Result<std::vector<domain::ModelCard>> Gateway::cards() const {
 Result<domain::ModelCard> Gateway::card_of(const std::string& name) const {
   HEARTH_TRY(const auto entry, library_.find(name));
   return library_.card(entry);
+}
+
+http::Response Gateway::ready_response() const {
+  return draining_ ? json_response(R"({"status":"stopping"})", 503) : json_response(R"({"status":"ready"})");
 }
 
 std::string Gateway::health_body() const {

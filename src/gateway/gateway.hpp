@@ -35,6 +35,9 @@ class Gateway final : public http::Service {
   void set_server(const http::Server& server) { server_ = &server; }
   // What POST /hearth/v1/shutdown does.
   void set_shutdown(std::function<void()> shutdown) { shutdown_ = std::move(shutdown); }
+  // From now on /ready says 503. Thread-safe.
+  void set_draining() { draining_ = true; }
+  [[nodiscard]] http::Response ready_response() const;
   // When a request was last being answered: for --idle-exit.
   [[nodiscard]] base::SteadyTime last_activity() const { return last_activity_; }
   [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
@@ -67,6 +70,7 @@ class Gateway final : public http::Service {
   // Refusals that come before any route; nothing if the request may pass.
   [[nodiscard]] std::optional<Error> check(const http::RequestHead& head) const;
   [[nodiscard]] bool host_allowed(const http::RequestHead& head) const;
+  [[nodiscard]] bool origin_allowed(const http::RequestHead& head) const;
   [[nodiscard]] bool key_valid(const http::RequestHead& head) const;
   [[nodiscard]] static std::string sane_request_id(const http::RequestHead& head);
   [[nodiscard]] http::Headers common_headers(const http::RequestHead& head, const std::string& id) const;
@@ -82,6 +86,7 @@ class Gateway final : public http::Service {
   http::Router router_;
   std::atomic<const http::Server*> server_ = nullptr;
   std::function<void()> shutdown_;
+  std::atomic<bool> draining_ = false;
   base::SteadyTime last_activity_{};
   std::size_t in_flight_ = 0;
 };

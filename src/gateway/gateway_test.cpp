@@ -156,6 +156,17 @@ TEST_F(GatewayTest, CorsIsClosedUntilAnOriginIsListed) {
   EXPECT_EQ(preflight.status, 204);
 }
 
+TEST_F(GatewayTest, APageElsewhereCannotAct) {
+  const auto post = [&](const char* origin) {
+    return serve(request(http::Method::kPost, "/api/show", R"({"model":"ember"})", {{"origin", origin}})).status;
+  };
+  EXPECT_EQ(post("https://evil.example"), 403);
+  EXPECT_EQ(post("null"), 403);
+  EXPECT_EQ(post("http://localhost:11434"), 200);
+  options_.cors_origins = {"https://app.example"};
+  EXPECT_EQ(post("https://app.example"), 200);
+}
+
 TEST_F(GatewayTest, WrongMethodAndUnknownRoute) {
   const auto wrong = serve(request(http::Method::kGet, "/v1/chat/completions"));
   EXPECT_EQ(wrong.status, 405);

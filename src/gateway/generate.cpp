@@ -130,7 +130,13 @@ rt::Task<Result<Generator::Run>> Generator::start(const http::Request& request, 
   auto events = co_await lease.backend().run(call.request, {});
   if (!events) {
     const auto code = events.error().code;
-    if (code == ErrorCode::kUnavailable || code == ErrorCode::kBackendCrashed) manager_.report_gone(lease);
+    const bool cut = code == ErrorCode::kUnavailable || code == ErrorCode::kBackendCrashed;
+    const bool gone = cut && co_await manager_.wait_gone(lease);
+    if (cut && !gone)
+      co_return fail(
+          Error{.code = ErrorCode::kOverloaded,
+                .message = fmt::format("the runner of model '{}' takes no connection now; try again", lease.model()),
+                .retry_after = 1s});
     if (code ==
         ErrorCode::kUnavailable) {  // it died between two requests, and nothing was sent: once more, with a fresh one
       HEARTH_CO_TRY(lease, co_await load(envelope.model, envelope.context_tokens));
@@ -184,7 +190,7 @@ rt::Task<void> Generator::answer_whole(Run run, dialect::Call& call, const Face&
   }
   http::Response response;
   if (failure) {
-    if (failure->code == ErrorCode::kBackendCrashed) manager_.report_gone(run.lease);
+    if (failure->code == ErrorCode::kBackendCrashed) (void)co_await manager_.wait_gone(run.lease);
     response = error_response(face, *failure, request_id);
   } else {
     const auto answer = std::move(builder).take();
@@ -215,7 +221,8 @@ rt::Task<void> Generator::answer_stream(Run run, dialect::Call& call, const Face
     for (auto& event : events) {
       run.complete(event);
       const auto* failed = std::get_if<domain::Failed>(&event);
-      if (failed != nullptr && failed->error.code == ErrorCode::kBackendCrashed) manager_.report_gone(run.lease);
+      if (failed != nullptr && failed->error.code == ErrorCode::kBackendCrashed)
+        (void)co_await manager_.wait_gone(run.lease);
     }
     if (!started) {
       const bool timeout = events.empty();

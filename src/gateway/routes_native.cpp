@@ -153,7 +153,7 @@ void Gateway::add_operation_routes() {
     co_await send(writer, json_response(health_body()));
   });
   router_.add(Method::kGet, "/ready", [this](Request, RouteArgs, ResponseWriter& writer) -> rt::Task<void> {
-    co_await send(writer, json_response(R"({"status":"ready"})"));
+    co_await send(writer, ready_response());
   });
   router_.add(Method::kGet, "/metrics", [this](Request, RouteArgs, ResponseWriter& writer) -> rt::Task<void> {
     http::Response response;

@@ -37,7 +37,12 @@ const std::string& Lease::engine() const { return slot_->info.engine; }
 std::string Lease::model() const { return slot_->entry.id(); }
 
 ModelManager::ModelManager(rt::Executor executor, ManagerOptions options, const base::Clock& clock, base::Log& log)
-    : executor_(executor), options_(std::move(options)), clock_(clock), log_(log), nursery_(executor) {
+    : executor_(executor),
+      options_(std::move(options)),
+      clock_(clock),
+      log_(log),
+      nursery_(executor,
+               [&log](const std::exception_ptr&) { log.error("a task of the model manager failed: a bug"); }) {
   nursery_.spawn(reap_idle());
 }
 
@@ -69,14 +74,17 @@ rt::Task<Result<Lease>> ModelManager::acquire(store::LibraryEntry entry, domain:
       const std::int32_t trained = slot->info.capabilities.trained_context_tokens;
       const std::int32_t wanted =
           std::min(wish.context_tokens.value_or(0), trained > 0 ? trained : wish.context_tokens.value_or(0));
-      if (wanted <= loaded) {
+      const bool same_file = slot->entry.path == entry.path && slot->card.digest == card.digest;
+      if (wanted <= loaded && same_file) {
         HEARTH_CO_CHECK(admit(*slot));
         Lease lease(slot, *this);
         if (waited) lease.set_load_time(clock_.now() - started);
         publish();
         co_return lease;
       }
-      log_.info("model {}: reloading with a context of {} instead of {}", slot->entry.id(), wanted, loaded);
+      log_.info("model {}: reloading {}", slot->entry.id(),
+                same_file ? fmt::format("with a context of {} instead of {}", wanted, loaded)
+                          : "because its file is another one now");
       slot->state = SlotState::kDraining;
       if (slot->in_flight == 0) nursery_.spawn(end_runner(slot));
     }
@@ -97,7 +105,12 @@ rt::Task<Result<Lease>> ModelManager::acquire(store::LibraryEntry entry, domain:
 ModelManager::SlotPtr ModelManager::start_loading(const store::LibraryEntry& entry, const domain::ModelCard& card,
                                                   const LoadWish& wish) {
   auto slot = std::make_shared<Slot>(Slot{.key = entry.name.key(), .entry = entry, .card = card});
-  slot->context_tokens = std::max(options_.context_tokens, wish.context_tokens.value_or(0));
+  // A wish may enlarge the context that everybody gets, never shrink it.
+  constexpr std::int32_t kDefaultContext = 8192;
+  const std::int32_t usual = options_.context_tokens > 0 ? options_.context_tokens : kDefaultContext;
+  slot->context_tokens = std::max(usual, wish.context_tokens.value_or(0));
+  slot->card.tensors.clear();  // what a loaded model's listing needs is little, and it is copied often
+  slot->card.metadata.clear();
   if (card.context_tokens > 0) slot->context_tokens = std::min(slot->context_tokens, card.context_tokens);
   slot->last_used = clock_.now();
   slots_[slot->key] = slot;
@@ -168,7 +181,7 @@ rt::Task<void> ModelManager::reap_idle() {
     const auto now = clock_.now();
     base::Deadline next;
     for (const auto& [key, slot] : slots_) {
-      if (slot->state != SlotState::kReady || slot->in_flight != 0 || !slot->expires) continue;
+      if (slot->state != SlotState::kReady || slot->in_flight != 0 || slot->waiting != 0 || !slot->expires) continue;
       if (now >= *slot->expires) {
         log_.info("model {}: idle, unloading", slot->entry.id());
         slot->state = SlotState::kDraining;
@@ -181,10 +194,10 @@ rt::Task<void> ModelManager::reap_idle() {
   }
 }
 
-ModelManager::SlotPtr ModelManager::least_recently_used_idle() const {
+ModelManager::SlotPtr ModelManager::least_recently_used(bool idle) const {
   SlotPtr best;
   for (const auto& [key, slot] : slots_) {
-    if (slot->state != SlotState::kReady || slot->in_flight != 0 || slot->waiting != 0) continue;
+    if (slot->state != SlotState::kReady || slot->waiting != 0 || (slot->in_flight == 0) != idle) continue;
     if (!best || slot->last_used < best->last_used) best = slot;
   }
   return best;

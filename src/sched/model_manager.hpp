@@ -92,9 +92,9 @@ class ModelManager {
   [[nodiscard]] rt::Task<Result<Lease>> acquire(store::LibraryEntry entry, domain::ModelCard card, LoadWish wish);
   // After its running requests; kModelNotFound if it is not loaded.
   [[nodiscard]] rt::Task<Result<void>> unload(std::string key);
-  // The runner behind a lease does not answer any more: it is taken out of the table at once (and killed, should it
-  // still live), so that the next request loads the model anew rather than meeting it again.
-  void report_gone(const Lease& lease);
+  // After an error of the backend behind `lease`: whether its runner has died, seen within half a second, so that the
+  // next request loads the model anew rather than meeting the dead one again.
+  [[nodiscard]] rt::Task<bool> wait_gone(const Lease& lease);
   // Ends every runner. Requests that still run end with an error.
   [[nodiscard]] rt::Task<void> stop();
 
@@ -121,7 +121,7 @@ class ModelManager {
   [[nodiscard]] rt::Task<void> follow_stats(SlotPtr slot);
   [[nodiscard]] rt::Task<void> reap_idle();
   [[nodiscard]] rt::Task<void> end_runner(SlotPtr slot);
-  [[nodiscard]] SlotPtr least_recently_used_idle() const;
+  [[nodiscard]] SlotPtr least_recently_used(bool idle) const;
   void release(const SlotPtr& slot, std::optional<std::chrono::nanoseconds> keep_alive, std::chrono::nanoseconds used);
   void forget(const SlotPtr& slot);
   void publish();

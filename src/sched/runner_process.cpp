@@ -45,7 +45,13 @@ std::string first_lines_hint(const Slot& slot) { return fmt::format("its log is 
 
 rt::Task<void> ModelManager::load(SlotPtr slot) {
   const auto started = clock_.now();
-  auto result = co_await bring_up(slot);
+  Result<void> result;
+  try {
+    result = co_await bring_up(slot);
+  } catch (const std::exception& bug) {  // whoever waits for this model must hear of it
+    result = fail(ErrorCode::kInternal, fmt::format("loading model '{}' failed: {}", slot->entry.id(), bug.what()));
+  }
+  if (slot->state != SlotState::kLoading) co_return;  // it is being ended: end_runner has the rest
   if (!result) {
     ++stats_.load_failures;
     log_.error("model {}: {}", slot->entry.id(), result.error().message);
@@ -57,7 +63,7 @@ rt::Task<void> ModelManager::load(SlotPtr slot) {
   ++stats_.loads;
   slot->state = SlotState::kReady;
   slot->last_used = clock_.now();
-  if (options_.keep_alive != base::kForever)
+  if (options_.keep_alive != base::kForever && slot->waiting == 0)
     slot->expires = base::Deadline::after(options_.keep_alive, slot->last_used).at();
   const auto& can = slot->info.capabilities;
   log_.info("model {}: loaded in {} on {}, context {} of {}, {} slots, {}", slot->entry.id(),
@@ -104,6 +110,7 @@ rt::Task<Result<void>> ModelManager::make_room(SlotPtr slot) {
                                .batch_tokens = options_.batch_tokens > 0 ? options_.batch_tokens : 512,
                                .gpu_layers = 0};
   const auto needed = store::estimate_memory(header, shape).total();
+  const auto deadline = base::Deadline::after(options_.load_timeout, clock_.now());
   while (true) {
     const auto running = [](const auto& e) { return e.second->state != SlotState::kLoading || e.second->process; };
     const auto loaded = std::ranges::count_if(slots_, running);
@@ -111,7 +118,7 @@ rt::Task<Result<void>> ModelManager::make_room(SlotPtr slot) {
     const bool fits = available.count == 0 || needed <= available;  // 0 = unknown
     const bool counted = options_.max_loaded <= 0 || loaded < options_.max_loaded;
     if (fits && counted) co_return Result<void>{};
-    if (const SlotPtr victim = least_recently_used_idle()) {
+    if (const SlotPtr victim = least_recently_used(true)) {
       ++stats_.evictions;
       log_.info("model {}: evicted to make room for {} ({})", victim->entry.id(), slot->entry.id(),
                 counted ? "memory" : "the limit of loaded models");
@@ -124,7 +131,16 @@ rt::Task<Result<void>> ModelManager::make_room(SlotPtr slot) {
           ErrorCode::kInsufficientMemory,
           fmt::format("model '{}' needs about {} and {} are available; try a smaller quantisation or a smaller --ctx",
                       slot->entry.id(), base::human(needed), base::human(available)));
-    co_await changed_.wait();  // all loaded models are busy
+    // All are busy: the one unused longest takes no new requests, so that this model gets its turn when the running
+    // ones end.
+    if (const SlotPtr next = least_recently_used(false); next && (counted == false || !fits))
+      next->state = SlotState::kDraining;
+    if (deadline.passed(clock_.now()))
+      co_return fail(
+          Error{.code = ErrorCode::kOverloaded,
+                .message = fmt::format("model '{}' found no room: all loaded models are busy", slot->entry.id()),
+                .retry_after = 10s});
+    co_await changed_.wait(deadline);
     if (stopping_) co_return fail(ErrorCode::kShuttingDown, "the server is shutting down");
   }
 }
@@ -154,14 +170,12 @@ rt::Task<Result<RunnerInfo>> ModelManager::wait_until_ready(SlotPtr slot) {
   co_return read_runner_info(*info);
 }
 
-void ModelManager::report_gone(const Lease& lease) {
-  const SlotPtr& slot = lease.slot_;
-  if (slot->state != SlotState::kReady && slot->state != SlotState::kDraining) return;
-  ++stats_.crashes;
-  log_.error("model {}: runner {} does not answer any more; {}", slot->entry.id(), slot->process->pid(),
-             first_lines_hint(*slot));
-  slot->process->signal(SIGKILL);
-  forget(slot);
+rt::Task<bool> ModelManager::wait_gone(const Lease& lease) {
+  const SlotPtr slot = lease.slot_;
+  const auto deadline = base::Deadline::after(500ms, clock_.now());
+  while ((slot->state == SlotState::kReady || slot->state == SlotState::kDraining) && !deadline.passed(clock_.now()))
+    co_await changed_.wait(deadline);
+  co_return slot->state == SlotState::kGone;
 }
 
 rt::Task<void> ModelManager::watch(SlotPtr slot) {

@@ -34,6 +34,7 @@ rt::Task<Result<void>> start(const Client& client, const AutoStart& options) {
                      std::to_string(at.port),
                      "--idle-exit",
                      fmt::format("{}s", options.idle_exit.count())};
+  if (!options.config.empty()) child.arguments.insert(child.arguments.end(), {"--config", options.config});
   child.output = log;
   child.die_with_parent = false;
   child.new_session = true;

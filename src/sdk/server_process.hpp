@@ -13,6 +13,7 @@ namespace hearth::sdk {
 struct AutoStart {
   std::filesystem::path program;  // hearth itself
   store::Home home;
+  std::string config;  // settings file named by the caller; empty = the default one
   std::chrono::seconds idle_exit{15 * 60};
   std::chrono::seconds ready_timeout{30};
 };

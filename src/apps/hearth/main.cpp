@@ -42,8 +42,9 @@ int run(const std::vector<std::string>& arguments) {
     return cli::kExitUsage;
   }
   const bool serving = command.name == "serve";
-  const auto log = base::make_stderr_log(serving ? level_of(settings->text("log.level"), command.globals.verbose)
-                                                 : base::LogLevel::kWarn);
+  const auto log = base::make_stderr_log(
+      serving ? level_of(settings->text("log.level"), command.globals.verbose) : base::LogLevel::kWarn,
+      !command.globals.no_color);
   cli::Context context{.globals = command.globals, .settings = *std::move(settings)};
   context.home = apps::home_of(context.settings);
   context.program = apps::this_program();

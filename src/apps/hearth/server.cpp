@@ -3,10 +3,12 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_future.hpp>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <utility>
 
 #include "apps/hearth/paths.hpp"
+#include "base/files.hpp"
 #include "base/strings.hpp"
 #include "gateway/face.hpp"
 
@@ -25,7 +27,7 @@ std::chrono::milliseconds to_ms(std::chrono::nanoseconds span) {
 sched::ManagerOptions manager_options(const config::Settings& s, const store::Home& home) {
   sched::ManagerOptions o;
   o.runner = runner_program(s);
-  o.socket_folder = home.run() / fmt::format("{}", ::getpid());
+  o.socket_folder = home.run() / fmt::format("{}-{}", ::getpid(), base::random_id(4));
   o.log_folder = home.logs();
   o.context_tokens = static_cast<std::int32_t>(s.integer("engine.ctx"));
   o.parallel = static_cast<std::int32_t>(s.integer("engine.parallel"));
@@ -34,7 +36,7 @@ sched::ManagerOptions manager_options(const config::Settings& s, const store::Ho
   o.batch_tokens = static_cast<std::int32_t>(s.integer("engine.batch"));
   o.max_loaded = static_cast<std::int32_t>(s.integer("engine.max_loaded"));
   o.keep_alive = s.duration("engine.keep_alive");
-  o.debug = s.text("log.level") == "DEBUG";
+  o.debug = base::equals_ignore_case(s.text("log.level"), "DEBUG");
   return o;
 }
 
@@ -56,6 +58,18 @@ http::Limits limits_of(const config::Settings& s) {
   http::Limits limits;
   limits.connections_max = static_cast<std::size_t>(s.integer("server.connections_max"));
   return limits;
+}
+
+// A folder that only we can enter: prompts and answers go through the sockets in it.
+Result<void> make_private_folder(const std::filesystem::path& folder) {
+  ::mkdir(folder.c_str(), S_IRWXU);
+  struct stat info{};
+  if (::lstat(folder.c_str(), &info) != 0)
+    return fail(ErrorCode::kIo, fmt::format("cannot make {}: {}", folder.string(), base::errno_text(errno)));
+  if (!S_ISDIR(info.st_mode) || info.st_uid != ::geteuid() || ::chmod(folder.c_str(), S_IRWXU) != 0)
+    return fail(ErrorCode::kIo, fmt::format("{} belongs to somebody else; set XDG_RUNTIME_DIR to a folder of your own",
+                                            folder.string()));
+  return {};
 }
 
 // "host:port", "[v6]:port".
@@ -81,7 +95,7 @@ class Server::MonitorService final : public http::Service {
     if (request.path == "/health") {
       response = gateway::json_response(gateway_.health_body());
     } else if (request.path == "/ready") {
-      response = gateway::json_response(R"({"status":"ready"})");
+      response = gateway_.ready_response();
     } else if (request.path == "/metrics") {
       response.headers.set("content-type", "text/plain; version=0.0.4; charset=utf-8");
       response.body = gateway_.metrics_body();
@@ -127,12 +141,8 @@ Result<void> Server::start() {
   if (certificate.empty() != key.empty())
     return fail(ErrorCode::kInvalidRequest, "--tls-cert and --tls-key go together");
   if (!certificate.empty()) tls = http::TlsFiles{.certificate = certificate, .key = key};
-  std::error_code error;
-  const auto sockets = manager_.options().socket_folder;
-  std::filesystem::create_directories(sockets, error);
-  std::filesystem::permissions(sockets.parent_path(), std::filesystem::perms::owner_all, error);
-  std::filesystem::permissions(sockets, std::filesystem::perms::owner_all, error);
-  if (error) return fail(ErrorCode::kIo, fmt::format("cannot make {}: {}", sockets.string(), error.message()));
+  HEARTH_CHECK(make_private_folder(manager_.options().socket_folder.parent_path()));
+  HEARTH_CHECK(make_private_folder(manager_.options().socket_folder));
   HEARTH_CHECK(
       server_.listen({.host = host, .port = static_cast<std::uint16_t>(settings_.integer("server.port"))}, tls));
   if (const auto& path = settings_.text("server.unix"); !path.empty())
@@ -169,6 +179,7 @@ rt::Task<void> Server::watch_idle() {
 }
 
 void Server::stop() {
+  gateway_.set_draining();
   auto all = [](Server& self) -> rt::Task<void> {
     co_await self.server_.stop(to_ms(self.settings_.duration("server.shutdown_grace")));
     co_await self.manager_.stop();

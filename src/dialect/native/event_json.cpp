@@ -278,8 +278,10 @@ Error read_error(std::string_view text, std::string_view fallback) {
   const auto report = json::read_object(text, [&](Object& in) {
     const auto item = in.get("error");
     if (!item) return;
-    if (item->is_string()) error = Error{.code = ErrorCode::kBackendError, .message = item->text()};  // as Ollama says it
-    else item->object([&](Object& o) { error = read_error_fields(o); });
+    if (item->is_string())
+      error = Error{.code = ErrorCode::kBackendError, .message = item->text()};  // as Ollama says it
+    else
+      item->object([&](Object& o) { error = read_error_fields(o); });
   });
   if (report && error) return std::move(*error);
   return Error{.code = ErrorCode::kBackendError, .message = std::string(fallback)};

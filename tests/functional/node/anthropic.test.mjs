@@ -27,9 +27,17 @@ test("message streamed: the helper folds it to the same message", async () => {
 });
 
 test("stream aborted by the client", async () => {
-  const stream = client.messages.stream({ ...ask, temperature: 1 });
-  stream.on("streamEvent", () => stream.abort());
-  await assert.rejects(stream.finalMessage(), Anthropic.APIUserAbortError);
+  const stream = await client.messages.create({ ...ask, temperature: 1, stream: true });
+  let events = 0;
+  try {
+    for await (const _ of stream) {
+      events += 1;
+      stream.controller.abort();
+    }
+  } catch (error) {
+    assert.ok(error instanceof Anthropic.APIUserAbortError, String(error));
+  }
+  assert.ok(events >= 1);
 });
 
 test("count_tokens is what the message uses", async () => {

@@ -87,6 +87,8 @@ def text_in(dialect, event):
 
 
 def is_error(dialect, event):
+    if not isinstance(event, dict):
+        return False  # [DONE]
     if dialect == "anthropic":
         return event.get("type") == "error" and {"type", "message"} <= event["error"].keys()
     if dialect.startswith("ollama"):
@@ -105,6 +107,20 @@ def is_end(dialect, event):
     return any(c.get("finish_reason") for c in event.get("choices", []))
 
 
+def event_of(line):
+    """The event of one line of SSE or NDJSON, if it has one."""
+    if line.startswith("{"):
+        return json.loads(line)
+    if line.startswith("data: "):
+        return "[DONE]" if line == "data: [DONE]" else json.loads(line[6:])
+    return None
+
+
+def events_of(response):
+    """All events of a streamed answer that was read whole."""
+    return [e for e in map(event_of, response.text.splitlines()) if e]
+
+
 class Stream:
     """A streamed answer, event by event."""
 
@@ -116,11 +132,7 @@ class Stream:
         self._lines = self.response.iter_lines()
 
     def __iter__(self):
-        for line in self._lines:
-            if self.dialect.startswith("ollama"):
-                yield json.loads(line)
-            elif line.startswith("data: "):
-                yield "[DONE]" if line == "data: [DONE]" else json.loads(line[6:])
+        return (e for e in map(event_of, self._lines) if e)
 
     def until_text(self):
         """Reads as far as the first piece of text; the events so far."""
