@@ -84,13 +84,6 @@ def stories_path():
     return path.resolve()
 
 
-@pytest.fixture(scope="session")
-def stories(shared_server, stories_path):
-    """stories260K in the shared server: it rambles on up to its limit, in every dialect."""
-    shared_server.import_model(stories_path, "stories")
-    return "stories"
-
-
 @pytest.fixture
 def home():
     made = servers.make_home()

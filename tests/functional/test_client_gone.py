@@ -4,11 +4,12 @@ import os
 import signal
 import socket
 
+import httpx
 import pytest
 
 from support.processes import children
 from support.wait import until
-from support.wire import DIALECTS, Stream, request_bytes
+from support.wire import DIALECTS, Stream, ask, request_bytes
 
 LONG = 1900
 PROBE = 5  # tokens of the request that comes after
@@ -50,6 +51,14 @@ def ready(serve, stories_path):
     server.import_model(stories_path, "stories")
     assert server.http.post("/hearth/v1/models/stories/load").status_code == 200
     return server
+
+
+def test_a_client_that_has_its_answer_is_not_gone(ready):
+    for method, path, body in (("GET", "/health", b""), ("POST", "/tokenize", b'{"model":"ember","content":"x"}'), ("POST", "/v1/chat/completions", b"{")):
+        assert ask(ready.port, method, path, body=body).status in (200, 400)
+        assert httpx.request(method, ready.url + path, content=body, trust_env=False).status_code in (200, 400)  # closes when it has read
+    ready.until_metric("hearth_http_connections", 1)
+    assert ready.metric("hearth_http_clients_gone_total") == 0
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

@@ -74,6 +74,8 @@ def test_load_and_unload_routes(serve):
     assert set(server.loaded()) == {"ember"}
     assert server.http.post("/hearth/v1/models/ember/unload").status_code == 200
     assert server.loaded() == {} and server.runners() == []
+    again = server.http.post("/hearth/v1/models/ember/unload")
+    assert again.status_code in (200, 404) and "ember:" not in again.text  # the name as it was asked for
     assert server.http.post("/hearth/v1/models/nothing/load").status_code == 404
 
 
