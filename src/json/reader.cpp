@@ -127,7 +127,7 @@ std::int64_t Item::integer(std::int64_t min, std::int64_t max) const {
     return min > 0 ? min : 0;
   }
   if (out < min || out > max) {
-    if (max == std::numeric_limits<std::int64_t>::max() || max >= std::numeric_limits<std::int32_t>::max())
+    if (max >= std::numeric_limits<std::int32_t>::max())
       fail(fmt::format("must be at least {}, not {}", min, out));
     else
       fail(fmt::format("must be from {} to {}, not {}", min, max, out));

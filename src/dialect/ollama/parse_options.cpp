@@ -8,7 +8,6 @@ namespace hearth::dialect::ollama {
 namespace {
 
 using common::kInt32Max;
-using json::Item;
 using json::Object;
 
 constexpr std::int64_t kInt32Min = INT32_MIN;

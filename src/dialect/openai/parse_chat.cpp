@@ -7,7 +7,6 @@ namespace hearth::dialect::openai {
 namespace {
 
 using common::kInt32Max;
-using json::Item;
 using json::Object;
 
 void read_logprobs(Object& in, domain::Generation& out) {
