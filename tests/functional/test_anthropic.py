@@ -4,7 +4,7 @@ import asyncio
 import anthropic
 import pytest
 
-from support.text import ASK, PNG, QUESTION, TOO_LONG, TOOL, UNKNOWN
+from support.text import ASK, PNG, TOO_LONG, TOOL, UNKNOWN
 
 BODY = {"model": "ember", "messages": ASK, "max_tokens": 64, "extra_body": {"temperature": 0}}  # the client has no name for it
 PLAIN = {k: v for k, v in BODY.items() if k != "extra_body"}

@@ -5,6 +5,7 @@ import select
 import signal
 import socket
 import subprocess
+import termios
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -117,6 +118,12 @@ class Terminal:
         before, _, self.seen = self.seen.partition(text)
         return before
 
+    def prompt(self):
+        """Waits until it asks for a line: the prompt, and a terminal that gives it each key."""
+        before = self.expect("> ")
+        until(lambda: not termios.tcgetattr(self.fd)[3] & termios.ICANON, "it reads keys")
+        return before
+
     def type(self, text):
         os.write(self.fd, text.encode())
 
@@ -149,13 +156,13 @@ def talked():
 def test_chat_on_a_terminal(talked, command):
     chat = Terminal(talked.cli_env, *command, "--temperature", "0")
     chat.expect("/help for commands")
-    chat.expect("> ")
+    chat.prompt()
     chat.type("What can you do?\n")
     chat.expect("What can you do?")
-    assert len(chat.expect("> ").strip()) > 5
+    assert len(chat.prompt().strip()) > 5
     chat.type("/help\n")
     chat.expect("/system TEXT")
-    chat.expect("> ")
+    chat.prompt()
     chat.type("/exit\n")
     assert chat.close() == 0
 
@@ -165,11 +172,11 @@ def test_chat_commands(talked):
     chat = Terminal(talked.cli_env, "chat", "ember", "--temperature", "0")
     for typed, answer in (("/system Be brief.", None), ("/system", "Be brief."), ("Hello", None), (f"/save {file}", None), ("/reset", None),
                           (f"/load {file}", "2 messages"), ("/dance", "no command /dance"), ("/load /nowhere", "hearth:")):
-        chat.expect("> ")
+        chat.prompt()
         chat.type(typed + "\n")
         if answer:
             chat.expect(answer)
-    chat.expect("> ")
+    chat.prompt()
     chat.type("\x04")  # Ctrl-D
     assert chat.close() == 0
     assert file.exists() and "Be brief." in file.read_text()
@@ -178,12 +185,12 @@ def test_chat_commands(talked):
 def test_ctrl_c_stops_an_answer_and_not_the_chat(talked, stories_path):
     talked.import_model(stories_path, "teller")
     chat = Terminal(talked.cli_env, "chat", "teller")
-    chat.expect("> ")
+    chat.prompt()
     chat.type("Once upon a time\n")
     until(lambda: talked.metric("hearth_engine_generated_tokens_total", model="teller") > 0, "it speaks")
     chat.type("\x03")
     talked.until_metric("hearth_engine_requests_cancelled_total", 1, model="teller")
-    chat.expect("> ")
+    chat.prompt()
     chat.type("/exit\n")
     assert chat.close() == 0
 

@@ -6,6 +6,7 @@ import ollama
 import pytest
 
 from support.text import ASK, PNG, QUESTION, TOO_LONG, TOOL, UNKNOWN
+from support.wait import until
 
 GREEDY = {"temperature": 0}
 METRICS = ("total_duration", "prompt_eval_count", "prompt_eval_duration", "eval_count", "eval_duration")
@@ -104,8 +105,7 @@ def test_logprobs(client):
 
 def test_smaller_num_ctx_limits_the_request(client, server):
     loads = server.metric("hearth_model_loads_total")
-    error = refused(400, chat, client, messages=[{"role": "user", "content": "What is a model? " * 20}],
-                    **options(num_ctx=32), **{})
+    error = refused(400, chat, client, messages=[{"role": "user", "content": "What is a model? " * 20}], **options(num_ctx=32))
     assert "32" in error and server.metric("hearth_model_loads_total") == loads
 
 
@@ -160,12 +160,10 @@ def test_load_and_unload_only(client):
     assert gone.done_reason == "unload" and "ember:latest" not in [m.model for m in client.ps().models]
     assert client.chat(model="ember", messages=[]).done_reason == "load"
     assert client.chat(model="ember", messages=[], keep_alive=0).done_reason == "unload"
-    assert "nothing" in refused(404, client.generate, model=UNKNOWN.replace("no-such-model", "nothing"), prompt="")
+    assert "nothing" in refused(404, client.generate, model="nothing", prompt="")
 
 
 def test_keep_alive_zero_unloads_after_the_answer(client, server):
-    from support.wait import until
-
     assert generate(client, keep_alive=0).response
     until(lambda: "ember" not in server.loaded(), "ember unloaded")
 

@@ -1,4 +1,5 @@
 """The official Python client of OpenAI: chat, streams, models."""
+import asyncio
 import math
 
 import openai
@@ -161,8 +162,6 @@ def test_models(client, server):
 
 
 async def _gather(url):
-    import asyncio
-
     async with openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="unused", max_retries=0) as client:
         async def one():
             stream = await client.chat.completions.create(model="ember", messages=ASK, temperature=0, stream=True)
@@ -172,6 +171,4 @@ async def _gather(url):
 
 
 def test_async_client(server, client):
-    import asyncio
-
     assert set(asyncio.run(_gather(server.url))) == {greedy(client).choices[0].message.content}

@@ -2,7 +2,6 @@
 import base64
 import struct
 
-import openai
 import pytest
 
 

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import threading
 
+import httpx
 import pytest
 
 from support import server as servers
@@ -211,11 +212,9 @@ def test_monitor_answers_on_its_own_port(serve):
     assert ask(port, "GET", "/v1/models").status == 404
 
 
-def test_unix_socket(serve):
-    import httpx
-
-    server = serve("--unix", servers.make_home() / "s")
-    path = server.process.args[-1]
+def test_unix_socket(serve, home):
+    path = str(home / "s")
+    server = serve("--unix", path)
     with httpx.Client(transport=httpx.HTTPTransport(uds=path), base_url="http://localhost", timeout=60) as client:
         assert client.get("/v1/models").status_code == 200
         assert client.post("/v1/chat/completions", json=CHAT).status_code == 200
