@@ -30,7 +30,9 @@ test("chat streamed", async () => {
 });
 
 test("stream aborted by the client", async () => {
-  const stream = await client.generate({ model: "ember", prompt: "Hello", stream: true, options: { temperature: 100, num_predict: 900 } });
+  // Ends of turn in the prompt, counted by the frequency penalty, forbid one in the answer: it is as long as asked.
+  const endless = { raw: true, prompt: "<|im_end|>".repeat(64), options: { temperature: 1, frequency_penalty: 2, repeat_last_n: -1, num_predict: 900 } };
+  const stream = await client.generate({ model: "ember", stream: true, ...endless });
   await assert.rejects(async () => {
     for await (const part of stream) {
       assert.ok(part.model);
