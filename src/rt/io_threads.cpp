@@ -7,6 +7,8 @@
 #include <thread>
 #include <vector>
 
+#include "rt/this_thread.hpp"
+
 namespace hearth::rt {
 
 namespace asio = boost::asio;
@@ -27,7 +29,10 @@ IoThreads::IoThreads(std::size_t count) : impl_(std::make_unique<Impl>()) {
   for (std::size_t i = 0; i < std::max<std::size_t>(count, 1); ++i) {
     impl_->loops.push_back(std::make_unique<Loop>());
     Loop& loop = *impl_->loops.back();
-    loop.thread = std::thread([&loop] { loop.context.run(); });
+    loop.thread = std::thread([&loop] {
+      this_thread::answer_first("hearth-io");
+      loop.context.run();
+    });
   }
 }
 

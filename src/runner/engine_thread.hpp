@@ -8,16 +8,19 @@
 
 namespace hearth::runner {
 
-// Drives one engine on a thread of its own until destroyed; then all its work ends with kShuttingDown.
+// Keeps the engine running on the calling thread until told to stop; then all its work ends with kShuttingDown.
+inline void drive(engine::Engine& engine, const std::stop_token& stop) {
+  while (!stop.stop_requested()) {
+    if (!engine.step()) engine.wait(stop);
+  }
+  engine.shut_down();
+}
+
+// Drives one engine on a thread of its own until destroyed.
 class EngineThread {
  public:
   explicit EngineThread(engine::Engine& engine)
-      : thread_([&engine](const std::stop_token& stop) {
-          while (!stop.stop_requested()) {
-            if (!engine.step()) engine.wait(stop);
-          }
-          engine.shut_down();
-        }) {}
+      : thread_([&engine](const std::stop_token& stop) { drive(engine, stop); }) {}
 
  private:
   std::jthread thread_;

@@ -29,8 +29,8 @@ struct ManagerOptions {
   std::int32_t parallel = 4;
   std::int32_t queue = 512;       // requests that may wait per model
   std::int32_t threads = 0;       // 0 = all cores
+  std::int32_t nice = 0;          // of the compute threads
   std::int32_t batch_tokens = 0;  // 0 = the runner's default
-  std::int32_t gpu_layers = -1;   // -1 = all that fit
   std::int32_t max_loaded = 0;    // models loaded at once; 0 = as many as fit in memory
   std::chrono::nanoseconds keep_alive = std::chrono::minutes(5);
   std::chrono::milliseconds load_timeout = std::chrono::minutes(10);

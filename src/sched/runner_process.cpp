@@ -29,12 +29,9 @@ std::vector<std::string> runner_arguments(const ManagerOptions& options, const S
     out.push_back(std::to_string(value));
   };
   add("--ctx", slot.context_tokens);
-  // The steps of a very small model are shorter than waking a second thread; on a busy machine the waiting is ruinous.
-  constexpr std::uint64_t kOneThreadBytes = 8'000'000;
-  const std::int32_t threads = options.threads == 0 && slot.card.size_bytes < kOneThreadBytes ? 1 : options.threads;
-  if (threads > 0) add("--threads", threads);
+  if (options.threads > 0) add("--threads", options.threads);
+  add("--nice", options.nice);
   if (options.batch_tokens > 0) add("--batch", options.batch_tokens);
-  if (options.gpu_layers >= 0) add("--gpu-layers", options.gpu_layers);
   if (options.debug) out.emplace_back("--debug");
   return out;
 }
@@ -107,8 +104,7 @@ rt::Task<Result<void>> ModelManager::make_room(SlotPtr slot) {
   HEARTH_CO_TRY(const auto header, store::read_gguf(slot->entry.path));
   const store::LoadShape shape{.context_tokens = slot->context_tokens,
                                .parallel = options_.parallel,
-                               .batch_tokens = options_.batch_tokens > 0 ? options_.batch_tokens : 512,
-                               .gpu_layers = 0};
+                               .batch_tokens = options_.batch_tokens > 0 ? options_.batch_tokens : 512};
   const auto needed = store::estimate_memory(header, shape).total();
   const auto deadline = base::Deadline::after(options_.load_timeout, clock_.now());
   while (true) {

@@ -12,7 +12,6 @@ struct LoadShape {
   std::int32_t context_tokens = 0;
   std::int32_t parallel = 4;
   std::int32_t batch_tokens = 512;
-  std::int32_t gpu_layers = 0;  // counted all the same: the sum over all devices is estimated
 };
 
 struct MemoryEstimate {

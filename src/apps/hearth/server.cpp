@@ -33,6 +33,7 @@ sched::ManagerOptions manager_options(const config::Settings& s, const store::Ho
   o.parallel = static_cast<std::int32_t>(s.integer("engine.parallel"));
   o.queue = static_cast<std::int32_t>(s.integer("server.queue"));
   o.threads = static_cast<std::int32_t>(s.integer("engine.threads"));
+  o.nice = static_cast<std::int32_t>(s.integer("engine.nice"));
   o.batch_tokens = static_cast<std::int32_t>(s.integer("engine.batch"));
   o.max_loaded = static_cast<std::int32_t>(s.integer("engine.max_loaded"));
   o.keep_alive = s.duration("engine.keep_alive");

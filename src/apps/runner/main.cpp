@@ -18,6 +18,7 @@
 #include "rt/io_threads.hpp"
 #include "rt/race.hpp"
 #include "rt/signals.hpp"
+#include "rt/this_thread.hpp"
 #include "runner/engine_thread.hpp"
 #include "runner/runner_service.hpp"
 
@@ -29,6 +30,7 @@ struct Arguments {
   engine::llama::LlamaOptions model;
   engine::core::TokenEngineOptions engine;
   std::string socket;
+  int nice = 0;
   bool debug = false;
 };
 
@@ -41,6 +43,7 @@ class Worker {
  private:
   void work(const Arguments& arguments, runner::RunnerService& service, const base::Clock& clock, base::Log& log,
             const std::stop_token& stop) {
+    rt::this_thread::compute("hearth-engine", arguments.nice);
     auto options = arguments.model;
     options.stop = stop;
     auto model = engine::llama::load_llama_model(std::move(options), log);
@@ -50,10 +53,7 @@ class Worker {
     }
     engine_ = engine::core::make_token_engine(*std::move(model), arguments.engine, clock, log);
     service.set_engine(*engine_);
-    while (!stop.stop_requested()) {
-      if (!engine_->step()) engine_->wait(stop);
-    }
-    engine_->shut_down();
+    runner::drive(*engine_, stop);
   }
 
   std::unique_ptr<engine::Engine> engine_;  // outlives the server, which ends before this object
@@ -109,6 +109,7 @@ int main(int argc, char** argv) {
   app.add_option("--parallel", model.parallel, "sequences at once");
   app.add_option("--queue", arguments.engine.queue, "requests that may wait");
   app.add_option("--threads", model.threads, "compute threads; 0 = all cores");
+  app.add_option("--nice", arguments.nice, "how far computing stands back for answering");
   app.add_option("--batch", model.batch_tokens, "token budget of one step");
   app.add_flag("--debug", arguments.debug, "log at DEBUG");
   CLI11_PARSE(app, argc, argv);

@@ -186,6 +186,8 @@ EmbedderOptions Loader::embedder_options() const {
 
 Result<void> Loader::make_contexts() {
   auto pool = ggml_threadpool_params_default(threads_);
+  pool.poll = 0;  // a thread that has nothing to do sleeps: the gateway and the clients need the cores between steps
+  parts_.threads = threads_;
   parts_.threadpool.reset(ggml_threadpool_new(&pool));
   if (!parts_.threadpool) return refuse(ErrorCode::kModelLoadFailed, "no threads could be started");
   const LoadCapture told;

@@ -17,6 +17,9 @@ std::int32_t idle_cells(const llama_model* model) {
   return static_cast<std::int32_t>(std::min(0.5 * static_cast<double>(llama_model_n_params(model)) / per_cell, 1e9));
 }
 
+// Multiplications that one thread does while another wakes up and both wait for each other, layer by layer.
+constexpr double kOneThreadWork = 4e6;
+
 }  // namespace
 
 LlamaTokenModel::LlamaTokenModel(LlamaParts parts, base::Log& log)
@@ -81,6 +84,7 @@ DecodeStatus LlamaTokenModel::decode(std::span<const BatchToken> batch) {
 }
 
 DecodeStatus LlamaTokenModel::decode_part(std::span<const BatchToken> part) {
+  choose_threads(part.size());
   batch_.clear();
   for (const BatchToken& token : part) batch_.add(token, token.output);
   const int status = llama_decode(parts_.context.get(), batch_.view());
@@ -90,6 +94,13 @@ DecodeStatus LlamaTokenModel::decode_part(std::span<const BatchToken> part) {
     case 2: return DecodeStatus::kAborted;
     default: log_->error("llama: llama_decode failed with {}", status); return DecodeStatus::kFailed;
   }
+}
+
+void LlamaTokenModel::choose_threads(std::size_t tokens) {
+  const double work = static_cast<double>(tokens) * static_cast<double>(llama_model_n_params(parts_.model.get()));
+  const std::int32_t threads = work < kOneThreadWork ? 1 : parts_.threads;
+  auto* const context = parts_.context.get();
+  if (llama_n_threads(context) != threads) llama_set_n_threads(context, threads, threads);
 }
 
 // llama.cpp reserves its buffers for a few rows of logits; a batch that wants more of them is evaluated piece by piece.

@@ -36,6 +36,7 @@ struct LlamaParts {
   std::int32_t sequences_max = 0;
   std::int32_t batch_tokens = 0;
   std::int32_t outputs_max = 0;  // rows of logits that one llama_decode can give
+  std::int32_t threads = 1;
 };
 
 // A TokenModel over llama.h. llama.cpp asserts (and so aborts the process) on misuse, therefore every argument is
@@ -72,6 +73,7 @@ class LlamaTokenModel final : public core::TokenModel {
   core::DecodeStatus decode_part(std::span<const core::BatchToken> part);
   core::DecodeStatus decode_in_parts(std::span<const core::BatchToken> batch);
   void undo(std::span<const core::BatchToken> batch);
+  void choose_threads(std::size_t tokens);
   [[nodiscard]] Result<SharedTemplate> override_template(const std::string& source) const;
 
   LlamaParts parts_;
