@@ -10,15 +10,16 @@
 
 namespace hearth::gateway {
 
-Gateway::Gateway(store::Library& library, sched::ModelManager& manager, const base::Clock& clock, base::Log& log,
-                 GatewayOptions options)
+Gateway::Gateway(store::Library& library, rt::WorkThreads& work, sched::ModelManager& manager, const base::Clock& clock,
+                 base::Log& log, GatewayOptions options)
     : library_(library),
+      work_(work),
       manager_(manager),
       clock_(clock),
       log_(log),
       options_(std::move(options)),
       metrics_(options_.version),
-      generator_(library_, manager_, metrics_, clock_, options_),
+      generator_(library_, work_, manager_, metrics_, clock_, options_),
       last_activity_(clock.now()) {
   add_openai_routes();
   add_ollama_routes();
@@ -142,22 +143,26 @@ http::RouteHandler Gateway::model_route(Parse parse, const Face& face) {
   };
 }
 
-Result<std::vector<domain::ModelCard>> Gateway::cards() const {
-  HEARTH_TRY(const auto entries, library_.entries());
-  std::vector<domain::ModelCard> out;
-  for (const auto& entry : entries) {
-    auto card = library_.card(entry);
-    if (card)
-      out.push_back(*std::move(card));
-    else
-      log_.warn("model {}: {}", entry.id(), card.error().message);
-  }
-  return out;
+rt::Task<Result<std::vector<domain::ModelCard>>> Gateway::cards() {
+  co_return co_await work_.run([&]() -> Result<std::vector<domain::ModelCard>> {
+    HEARTH_TRY(const auto entries, library_.entries());
+    std::vector<domain::ModelCard> out;
+    for (const auto& entry : entries) {
+      auto card = library_.card(entry);
+      if (card)
+        out.push_back(*std::move(card));
+      else
+        log_.warn("model {}: {}", entry.id(), card.error().message);
+    }
+    return out;
+  });
 }
 
-Result<domain::ModelCard> Gateway::card_of(const std::string& name) const {
-  HEARTH_TRY(const auto entry, library_.find(name));
-  return library_.card(entry);
+rt::Task<Result<domain::ModelCard>> Gateway::card_of(std::string name) {
+  co_return co_await work_.run([&]() -> Result<domain::ModelCard> {
+    HEARTH_TRY(const auto entry, library_.find(name));
+    return library_.card(entry);
+  });
 }
 
 http::Response Gateway::ready_response() const {

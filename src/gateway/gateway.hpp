@@ -23,8 +23,8 @@ namespace hearth::gateway {
 // metrics and access log. One event loop. REQUIRES: what is passed in outlives it.
 class Gateway final : public http::Service {
  public:
-  Gateway(store::Library& library, sched::ModelManager& manager, const base::Clock& clock, base::Log& log,
-          GatewayOptions options);
+  Gateway(store::Library& library, rt::WorkThreads& work, sched::ModelManager& manager, const base::Clock& clock,
+          base::Log& log, GatewayOptions options);
   ~Gateway() override;
 
   [[nodiscard]] http::RoutePolicy policy(const http::RequestHead& head) const override;
@@ -65,8 +65,8 @@ class Gateway final : public http::Service {
   // Unloads it, then removes it from the library.
   [[nodiscard]] rt::Task<Result<void>> remove_model(std::string name);
   // Cards of all models, newest file times included; unreadable ones are logged and left out.
-  [[nodiscard]] Result<std::vector<domain::ModelCard>> cards() const;
-  [[nodiscard]] Result<domain::ModelCard> card_of(const std::string& name) const;
+  [[nodiscard]] rt::Task<Result<std::vector<domain::ModelCard>>> cards();
+  [[nodiscard]] rt::Task<Result<domain::ModelCard>> card_of(std::string name);
   // Refusals that come before any route; nothing if the request may pass.
   [[nodiscard]] std::optional<Error> check(const http::RequestHead& head) const;
   [[nodiscard]] bool host_allowed(const http::RequestHead& head) const;
@@ -76,7 +76,8 @@ class Gateway final : public http::Service {
   [[nodiscard]] http::Headers common_headers(const http::RequestHead& head, const std::string& id) const;
   void add_cors(const http::RequestHead& head, http::Headers& headers) const;
 
-  store::Library& library_;
+  store::Library& library_;  // touches disks: on work_ only
+  rt::WorkThreads& work_;
   sched::ModelManager& manager_;
   const base::Clock& clock_;
   base::Log& log_;

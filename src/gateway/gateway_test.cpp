@@ -65,8 +65,9 @@ class GatewayTest : public ::testing::Test {
       manager_options.runner = "/nonexistent/hearth-runner";
       manager_options.socket_folder = test.folder_.path();
       manager_options.log_folder = test.folder_.path();
-      sched::ModelManager manager(co_await rt::current_executor(), manager_options, test.clock_, test.log_);
-      Gateway gateway(library, manager, test.clock_, test.log_, test.options_);
+      rt::WorkThreads work(1, "test-work");
+      sched::ModelManager manager(co_await rt::current_executor(), work, manager_options, test.clock_, test.log_);
+      Gateway gateway(library, work, manager, test.clock_, test.log_, test.options_);
       co_await gateway.serve(std::move(in), out);
       co_await manager.stop();
     };

@@ -112,10 +112,17 @@ std::string request_id_of(const http::RequestHead& head) {
 dialect::Edge Generator::edge() const { return {.clock = &clock_, .id = base::random_id(24)}; }
 
 rt::Task<Result<sched::Lease>> Generator::load(std::string model, std::optional<std::int32_t> context_tokens) {
-  HEARTH_CO_TRY(const auto entry, library_.find(model));
-  HEARTH_CO_TRY(auto card, library_.card(entry));
+  struct Found {
+    store::LibraryEntry entry;
+    domain::ModelCard card;
+  };
+  HEARTH_CO_TRY(auto found, co_await work_.run([&]() -> Result<Found> {
+    HEARTH_TRY(auto entry, library_.find(model));
+    HEARTH_TRY(auto card, library_.card(entry));
+    return Found{.entry = std::move(entry), .card = std::move(card)};
+  }));
   const sched::LoadWish wish{.context_tokens = context_tokens};
-  co_return co_await manager_.acquire(entry, std::move(card), wish);
+  co_return co_await manager_.acquire(std::move(found.entry), std::move(found.card), wish);
 }
 
 rt::Task<Result<Generator::Run>> Generator::start(const http::Request& request, dialect::Call& call) {

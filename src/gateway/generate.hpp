@@ -11,6 +11,7 @@
 #include "gateway/metrics.hpp"
 #include "gateway/options.hpp"
 #include "http/service.hpp"
+#include "rt/work_threads.hpp"
 #include "sched/model_manager.hpp"
 #include "store/library.hpp"
 
@@ -20,9 +21,9 @@ namespace hearth::gateway {
 // One event loop. REQUIRES: everything passed in outlives it.
 class Generator {
  public:
-  Generator(store::Library& library, sched::ModelManager& manager, Metrics& metrics, const base::Clock& clock,
-            const GatewayOptions& options)
-      : library_(library), manager_(manager), metrics_(metrics), clock_(clock), options_(options) {}
+  Generator(store::Library& library, rt::WorkThreads& work, sched::ModelManager& manager, Metrics& metrics,
+            const base::Clock& clock, const GatewayOptions& options)
+      : library_(library), work_(work), manager_(manager), metrics_(metrics), clock_(clock), options_(options) {}
 
   // Answers `call` in its dialect. Errors before the first byte are HTTP statuses; later ones are told in the stream.
   [[nodiscard]] rt::Task<void> answer(const http::Request& request, dialect::Call call, const Face& face,
@@ -42,6 +43,7 @@ class Generator {
                                              http::ResponseWriter& writer);
 
   store::Library& library_;
+  rt::WorkThreads& work_;
   sched::ModelManager& manager_;
   Metrics& metrics_;
   const base::Clock& clock_;

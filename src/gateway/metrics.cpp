@@ -130,6 +130,7 @@ std::string Metrics::render(const http::ServerStats& server, const sched::Manage
   families.push_back(std::move(build));
   gauge("hearth_http_connections", "Open connections", server.connections_open);
   gauge("hearth_http_requests_in_flight", "Requests being answered", server.requests_in_flight);
+  gauge("hearth_http_body_bytes", "Bytes of request bodies that are not answered", server.body_bytes);
   counter("hearth_http_connections_total", "Connections accepted", server.connections_total);
   counter("hearth_http_connections_shed_total", "Connections closed because there were too many",
           server.connections_shed);

@@ -38,7 +38,7 @@ Result<dialect::Call> parse_native(std::string_view body, const dialect::Edge&) 
 }  // namespace
 
 rt::Task<Result<void>> Gateway::unload_model(std::string name) {
-  HEARTH_CO_TRY(const auto entry, library_.find(name));
+  HEARTH_CO_TRY(const auto entry, co_await work_.run([&] { return library_.find(name); }));
   auto done = co_await manager_.unload(entry.name.key());
   if (!done && done.error().code == ErrorCode::kModelNotFound)
     co_return fail(ErrorCode::kModelNotFound, fmt::format("model '{}' is not loaded", name), "model");
@@ -46,10 +46,10 @@ rt::Task<Result<void>> Gateway::unload_model(std::string name) {
 }
 
 rt::Task<Result<void>> Gateway::remove_model(std::string name) {
-  HEARTH_CO_TRY(const auto entry, library_.find(name));
+  HEARTH_CO_TRY(const auto entry, co_await work_.run([&] { return library_.find(name); }));
   const auto unloaded = co_await manager_.unload(entry.name.key());
   if (!unloaded && unloaded.error().code != ErrorCode::kModelNotFound) co_return unloaded;
-  co_return library_.remove(name);
+  co_return co_await work_.run([&] { return library_.remove(name); });
 }
 
 void Gateway::add_native_routes() {
@@ -58,7 +58,7 @@ void Gateway::add_native_routes() {
 
   router_.add(Method::kGet, "/hearth/v1/models",
               [this](Request request, RouteArgs, ResponseWriter& writer) -> rt::Task<void> {
-                const auto all = cards();
+                const auto all = co_await cards();
                 if (!all)
                   co_await send_error(writer, kNative, all.error(), request);
                 else
@@ -66,7 +66,7 @@ void Gateway::add_native_routes() {
               });
   router_.add(Method::kGet, "/hearth/v1/models/{m...}",
               [this](Request request, RouteArgs args, ResponseWriter& writer) -> rt::Task<void> {
-                const auto card = card_of(args.get("m"));
+                const auto card = co_await card_of(args.get("m"));
                 if (!card)
                   co_await send_error(writer, kNative, card.error(), request);
                 else
@@ -88,10 +88,11 @@ void Gateway::add_native_routes() {
                   path = in.required_text("path");
                   in.text("name", name);
                 });
-                auto entry =
-                    report ? library_.import(path, name) : Result<store::LibraryEntry>(std::unexpected(report.error()));
-                auto card = entry ? library_.card(*entry)
-                                  : Result<domain::ModelCard>(std::unexpected(std::move(entry).error()));
+                const auto card = co_await work_.run([&]() -> Result<domain::ModelCard> {
+                  HEARTH_CHECK(report);
+                  HEARTH_TRY(const auto entry, library_.import(path, name));
+                  return library_.card(entry);
+                });
                 if (!card)
                   co_await send_error(writer, kNative, card.error(), request);
                 else

@@ -52,7 +52,7 @@ void Gateway::add_ollama_routes() {
     co_await send(writer, json_response(ollama::version_body(options_.version)));
   });
   router_.add(Method::kGet, "/api/tags", [this](Request request, RouteArgs, ResponseWriter& writer) -> rt::Task<void> {
-    const auto all = cards();
+    const auto all = co_await cards();
     if (!all)
       co_await send_error(writer, kOllama, all.error(), request);
     else
@@ -67,7 +67,7 @@ void Gateway::add_ollama_routes() {
   });
   router_.add(Method::kPost, "/api/show", [this](Request request, RouteArgs, ResponseWriter& writer) -> rt::Task<void> {
     const auto call = ollama::parse_show(request.body);
-    const auto card = call ? card_of(call->model) : Result<domain::ModelCard>(std::unexpected(call.error()));
+    const auto card = call ? co_await card_of(call->model) : Result<domain::ModelCard>(std::unexpected(call.error()));
     if (!card)
       co_await send_error(writer, kOllama, card.error(), request);
     else
@@ -76,8 +76,10 @@ void Gateway::add_ollama_routes() {
   });
   router_.add(Method::kPost, "/api/copy", [this](Request request, RouteArgs, ResponseWriter& writer) -> rt::Task<void> {
     const auto call = ollama::parse_copy(request.body);
-    const auto done =
-        call ? library_.copy(call->source, call->destination) : Result<void>(std::unexpected(call.error()));
+    const auto done = co_await work_.run([&]() -> Result<void> {
+      HEARTH_CHECK(call);
+      return library_.copy(call->source, call->destination);
+    });
     if (!done)
       co_await send_error(writer, kOllama, done.error(), request);
     else
@@ -105,7 +107,8 @@ rt::Task<void> Gateway::load_only(Request request, ollama::OllamaCall parsed, di
   if (parsed.unload) {
     const auto done = co_await unload_model(model);
     // Not loaded is what was asked for; an unknown model is not.
-    if (!done && (done.error().code != ErrorCode::kModelNotFound || !library_.find(model))) {
+    const bool known = done || co_await work_.run([&] { return library_.find(model).has_value(); });
+    if (!done && (done.error().code != ErrorCode::kModelNotFound || !known)) {
       co_await send_error(writer, kOllama, done.error(), request);
       co_return;
     }

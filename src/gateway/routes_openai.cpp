@@ -24,7 +24,7 @@ void Gateway::add_openai_routes() {
   router_.add(Method::kGet, "/v1/models",
               [this](http::Request request, http::RouteArgs, http::ResponseWriter& writer) -> rt::Task<void> {
                 const Face& face = face_of(request);
-                auto all = cards();
+                auto all = co_await cards();
                 if (!all) {
                   co_await send_error(writer, face, std::move(all).error(), request);
                   co_return;
@@ -35,7 +35,7 @@ void Gateway::add_openai_routes() {
   router_.add(Method::kGet, "/v1/models/{id...}",
               [this](http::Request request, http::RouteArgs args, http::ResponseWriter& writer) -> rt::Task<void> {
                 const Face& face = face_of(request);
-                const auto card = card_of(args.get("id"));
+                const auto card = co_await card_of(args.get("id"));
                 if (!card) {
                   co_await send_error(writer, face, card.error(), request);
                   co_return;

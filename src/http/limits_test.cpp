@@ -199,6 +199,68 @@ TEST(Limits, theOldestConnectionWithoutAHeaderGoesFirst) {
   EXPECT_EQ(server.server.stats().connections_shed, 3U);
 }
 
+TEST(Limits, aBodyMustNotTakeForEver) {
+  Limits limits;
+  limits.body_grace = std::chrono::milliseconds(50);  // far below what silence may last
+  TestServer server(echo_size, limits);
+  RawClient slow(server.endpoint());
+  slow.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf");
+  const std::string refused = slow.read_response();
+  EXPECT_TRUE(has(refused, "HTTP/1.1 408 ")) << refused;
+  EXPECT_TRUE(has(refused, "too slowly")) << refused;
+}
+
+TEST(Limits, whatArrivesFastEnoughMayTakeLonger) {
+  Limits limits;
+  limits.body_grace = std::chrono::milliseconds(0);
+  limits.body_rate_min = base::Bytes{1};  // a second for each byte
+  TestServer server(echo_size, limits);
+  RawClient client(server.endpoint());
+  client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 200\r\n\r\n" + std::string(100, 'x'));
+  ASSERT_TRUE(server.wait_for([](const ServerStats& s) { return s.requests_total == 1; }));
+  client.send(std::string(100, 'x'));
+  EXPECT_TRUE(has(client.read_response(), "200 OK"));
+}
+
+TEST(Limits, allBodiesTogetherAreBounded) {
+  Limits limits;
+  limits.bodies_max = base::Bytes{1000};
+  TestServer server(echo_size, limits);
+  RawClient first(server.endpoint());
+  first.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\n" + std::string(800, 'x'));
+  ASSERT_TRUE(server.wait_for([](const ServerStats& s) { return s.body_bytes == 800; }));
+  RawClient second(server.endpoint());
+  second.send(post_of(500));
+  const std::string refused = second.read_response();
+  EXPECT_TRUE(has(refused, "HTTP/1.1 503 ")) << refused;
+  first.send(std::string(100, 'x'));
+  EXPECT_TRUE(has(first.read_response(), "200 OK"));
+  EXPECT_TRUE(server.wait_for([](const ServerStats& s) { return s.body_bytes == 0; }));
+  RawClient third(server.endpoint());
+  third.send(post_of(500));
+  EXPECT_TRUE(has(third.read_response(), "200 OK"));
+}
+
+TEST(Limits, aBodyThatIsStillArrivingMakesRoomLast) {
+  Limits limits;
+  limits.connections_max = 2;
+  TestServer server(echo_size, limits);
+  RawClient idle(server.endpoint());
+  idle.send(post_of(1));
+  EXPECT_TRUE(has(idle.read_response(), "200 OK"));
+  RawClient half(server.endpoint());
+  half.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf");
+  ASSERT_TRUE(server.wait_for([](const ServerStats& s) { return s.requests_total == 2; }));
+  RawClient third(server.endpoint());
+  EXPECT_TRUE(idle.closed_by_peer());
+  third.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf");
+  ASSERT_TRUE(server.wait_for([](const ServerStats& s) { return s.requests_total == 3; }));
+  RawClient fourth(server.endpoint());
+  EXPECT_TRUE(half.closed_by_peer());
+  fourth.send(post_of(1));
+  EXPECT_TRUE(has(fourth.read_response(), "200 OK"));
+}
+
 TEST(Limits, aFloodOfHalfOpenConnectionsShutsNobodyOut) {
   Limits limits;
   limits.connections_max = 20;

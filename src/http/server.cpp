@@ -76,6 +76,7 @@ ServerStats Server::stats() const {
           .connections_shed = s.connections_shed,
           .requests_total = s.requests_total,
           .requests_in_flight = s.requests_in_flight,
+          .body_bytes = s.body_bytes,
           .clients_gone = s.clients_gone};
 }
 

@@ -31,6 +31,7 @@ struct ServerStats {
   std::uint64_t connections_shed = 0;  // closed because of connections_max
   std::uint64_t requests_total = 0;
   std::uint64_t requests_in_flight = 0;
+  std::uint64_t body_bytes = 0;    // of all requests that have arrived, wholly or in part, and are not answered
   std::uint64_t clients_gone = 0;  // requests cancelled because the client left
 };
 

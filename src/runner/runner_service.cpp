@@ -145,29 +145,38 @@ rt::Task<void> RunnerService::serve(http::Request request, http::ResponseWriter&
   }
 }
 
+struct RunnerService::Begun {
+  std::string lines;
+  std::shared_ptr<ChannelSink> sink;
+  engine::Ticket ticket{};
+};
+
+Result<RunnerService::Begun> RunnerService::begin(engine::Engine& engine, std::string_view body) {
+  HEARTH_TRY(auto request, native::read_request(body));
+  Begun out;
+  if (const auto direct = answer_directly(engine, request)) {
+    HEARTH_CHECK(*direct);
+    out.lines = lines_of(**direct);
+    return out;
+  }
+  out.sink = std::make_shared<ChannelSink>(engine);
+  HEARTH_TRY(out.ticket, engine.submit(std::move(request), out.sink));
+  out.sink->set_ticket(out.ticket);
+  return out;
+}
+
 rt::Task<void> RunnerService::run(http::Request request, http::ResponseWriter& writer) {
-  auto engine = co_await loaded_engine();
-  auto work = engine ? native::read_request(request.body) : Result<domain::Request>(std::unexpected(engine.error()));
-  if (!work) {
-    http::Response response = error_response(work.error());
+  const auto engine = co_await loaded_engine();
+  auto begun = engine ? co_await work_.run([&] { return begin(**engine, request.body); })
+                      : Result<Begun>(std::unexpected(engine.error()));
+  if (!begun || !begun->sink) {
+    http::Response response = begun ? json_response(200, std::move(begun->lines)) : error_response(begun.error());
+    if (begun) response.headers.set("content-type", "application/x-ndjson");
     (void)co_await writer.respond(std::move(response));
     co_return;
   }
-  if (auto direct = answer_directly(**engine, *work)) {
-    http::Response response = *direct ? json_response(200, lines_of(**direct)) : error_response(direct->error());
-    if (*direct) response.headers.set("content-type", "application/x-ndjson");
-    (void)co_await writer.respond(std::move(response));
-    co_return;
-  }
-  const auto sink = std::make_shared<ChannelSink>(**engine);
-  auto ticket = (*engine)->submit(std::move(*work), sink);
-  if (!ticket) {
-    http::Response response = error_response(ticket.error());
-    (void)co_await writer.respond(std::move(response));
-    co_return;
-  }
-  sink->set_ticket(*ticket);
-  Submission submission(**engine, *ticket);
+  const auto& sink = begun->sink;
+  Submission submission(**engine, begun->ticket);
   http::ResponseHead head = ndjson_head();
   if (!co_await writer.start(std::move(head))) co_return;
   for (bool ended = false; !ended;) {

@@ -9,6 +9,7 @@
 #include "engine/engine.hpp"
 #include "http/service.hpp"
 #include "rt/signal_flag.hpp"
+#include "rt/work_threads.hpp"
 
 namespace hearth::runner {
 
@@ -23,6 +24,9 @@ namespace hearth::runner {
 // Handlers run on the I/O loop; the engine lives on its own thread.
 class RunnerService final : public http::Service {
  public:
+  // `work` parses, renders templates and tokenises. REQUIRES: it outlives the server.
+  explicit RunnerService(rt::WorkThreads& work) : work_(work) {}
+
   // Once, from any thread: the engine is there, or will never be. REQUIRES: the engine outlives the server.
   void set_engine(engine::Engine& engine);
   void set_failure(Error error);
@@ -38,6 +42,11 @@ class RunnerService final : public http::Service {
   [[nodiscard]] rt::Task<void> info(http::ResponseWriter& writer);
   [[nodiscard]] rt::Task<void> stats(http::ResponseWriter& writer);
 
+  // What a request came to before the engine runs it: an answer that needs no step, or a ticket for its events.
+  struct Begun;
+  [[nodiscard]] static Result<Begun> begin(engine::Engine& engine, std::string_view body);
+
+  rt::WorkThreads& work_;
   rt::SignalFlag settled_;
   struct Outcome {
     engine::Engine* engine = nullptr;

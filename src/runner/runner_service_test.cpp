@@ -51,10 +51,28 @@ class RunnerServiceTest : public ::testing::Test {
     }
     return future.get();
   }
-  std::unique_ptr<remote::HearthBackend> backend() {
-    return std::make_unique<remote::HearthBackend>(
+  // It lives on the loop and dies there.
+  std::shared_ptr<remote::HearthBackend> backend() {
+    auto made = std::make_unique<remote::HearthBackend>(
         threads_.executor(0), http::Endpoint{.unix_path = socket_},
         remote::HearthBackend::Options{.cut_code = ErrorCode::kBackendCrashed, .cut_message = "runner died"});
+    return {made.release(), [this](remote::HearthBackend* b) {
+              on_loop([](std::unique_ptr<remote::HearthBackend> owned) -> rt::Task<void> {
+                owned.reset();
+                co_return;
+              }(std::unique_ptr<remote::HearthBackend>(b)));
+            }};
+  }
+  template <class Condition>
+  static void until(Condition condition) {
+    const auto deadline = base::Deadline::after(http::test::kPatience);
+    while (!condition()) {
+      if (deadline.passed(std::chrono::steady_clock::now())) {
+        ADD_FAILURE() << "took too long";
+        std::abort();
+      }
+      std::this_thread::yield();
+    }
   }
   static rt::Task<Result<domain::Answer>> ask(backend::Backend& backend, domain::Request request) {
     HEARTH_CO_TRY(auto stream, co_await backend.run(request, {}));
@@ -78,7 +96,8 @@ class RunnerServiceTest : public ::testing::Test {
   std::shared_ptr<TestControl> control_ = std::make_shared<TestControl>();
   std::unique_ptr<engine::Engine> engine_;
   rt::IoThreads threads_{1};
-  RunnerService service_;
+  rt::WorkThreads work_{1, "test-work"};
+  RunnerService service_{work_};
   http::Server server_{threads_, service_, {}, log_};
   std::unique_ptr<EngineThread> thread_;
 };
@@ -153,9 +172,9 @@ TEST_F(RunnerServiceTest, AClientThatLeavesStopsTheWork) {
     s.reset();
     co_return;
   }(*std::move(stream)));
-  while (server_.stats().clients_gone == 0) std::this_thread::yield();
+  until([&] { return server_.stats().clients_gone > 0; });
   go_on.set_value();
-  while (engine_->stats().requests_cancelled == 0) std::this_thread::yield();
+  until([&] { return engine_->stats().requests_cancelled > 0; });
   EXPECT_EQ(engine_->stats().steps_after_cancel, 0U);
   EXPECT_EQ(engine_->stats().running, 0U);
   EXPECT_TRUE(on_loop(ask(*b, chat("still fine"))));

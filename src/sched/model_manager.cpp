@@ -36,8 +36,10 @@ const std::string& Lease::device() const { return slot_->info.capabilities.devic
 const std::string& Lease::engine() const { return slot_->info.engine; }
 std::string Lease::model() const { return slot_->entry.id(); }
 
-ModelManager::ModelManager(rt::Executor executor, ManagerOptions options, const base::Clock& clock, base::Log& log)
+ModelManager::ModelManager(rt::Executor executor, rt::WorkThreads& work, ManagerOptions options,
+                           const base::Clock& clock, base::Log& log)
     : executor_(executor),
+      work_(work),
       options_(std::move(options)),
       clock_(clock),
       log_(log),

@@ -15,7 +15,9 @@
 #include "base/result.hpp"
 #include "domain/model_card.hpp"
 #include "rt/nursery.hpp"
+#include "rt/work_threads.hpp"
 #include "sched/condition.hpp"
+#include "sched/room.hpp"
 #include "sched/runner_info.hpp"
 #include "store/library.hpp"
 
@@ -82,7 +84,8 @@ class Lease {
 // One event loop; all calls on it, except stats() and loaded(), which are thread-safe snapshots.
 class ModelManager {
  public:
-  ModelManager(rt::Executor executor, ManagerOptions options, const base::Clock& clock, base::Log& log);
+  ModelManager(rt::Executor executor, rt::WorkThreads& work, ManagerOptions options, const base::Clock& clock,
+               base::Log& log);
   ~ModelManager();
   ModelManager(const ModelManager&) = delete;
   ModelManager& operator=(const ModelManager&) = delete;
@@ -115,7 +118,8 @@ class ModelManager {
                                       const LoadWish& wish);
   [[nodiscard]] rt::Task<void> load(SlotPtr slot);
   [[nodiscard]] rt::Task<Result<void>> bring_up(SlotPtr slot);
-  [[nodiscard]] rt::Task<Result<void>> make_room(SlotPtr slot);
+  [[nodiscard]] rt::Task<Result<void>> make_room(SlotPtr slot, base::Bytes needed);
+  [[nodiscard]] Room room_for_another(base::Bytes needed) const;
   [[nodiscard]] rt::Task<Result<RunnerInfo>> wait_until_ready(SlotPtr slot);
   [[nodiscard]] rt::Task<void> watch(SlotPtr slot);
   [[nodiscard]] rt::Task<void> follow_stats(SlotPtr slot);
@@ -127,6 +131,7 @@ class ModelManager {
   void publish();
 
   rt::Executor executor_;
+  rt::WorkThreads& work_;  // for files
   ManagerOptions options_;
   const base::Clock& clock_;
   base::Log& log_;

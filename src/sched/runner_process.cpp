@@ -59,6 +59,7 @@ rt::Task<void> ModelManager::load(SlotPtr slot) {
   }
   ++stats_.loads;
   slot->state = SlotState::kReady;
+  slot->memory = {slot->info.memory_bytes};
   slot->last_used = clock_.now();
   if (options_.keep_alive != base::kForever && slot->waiting == 0)
     slot->expires = base::Deadline::after(options_.keep_alive, slot->last_used).at();
@@ -73,8 +74,15 @@ rt::Task<void> ModelManager::load(SlotPtr slot) {
 }
 
 rt::Task<Result<void>> ModelManager::bring_up(SlotPtr slot) {
-  HEARTH_CO_CHECK(store::check_structure(slot->entry.path));
-  HEARTH_CO_CHECK(co_await make_room(slot));
+  const store::LoadShape shape{.context_tokens = slot->context_tokens,
+                               .parallel = options_.parallel,
+                               .batch_tokens = options_.batch_tokens > 0 ? options_.batch_tokens : 512};
+  HEARTH_CO_TRY(const auto needed, co_await work_.run([&]() -> Result<base::Bytes> {
+    HEARTH_CHECK(store::check_structure(slot->entry.path));
+    HEARTH_TRY(const auto header, store::read_gguf(slot->entry.path));
+    return store::estimate_memory(header, shape).total();
+  }));
+  HEARTH_CO_CHECK(co_await make_room(slot, needed));
   std::error_code error;
   std::filesystem::create_directories(options_.log_folder, error);
   const auto number = ++sequence_;
@@ -99,21 +107,31 @@ rt::Task<Result<void>> ModelManager::bring_up(SlotPtr slot) {
   co_return Result<void>{};
 }
 
-// Evicts idle models, the least recently used first, until this one may load.
-rt::Task<Result<void>> ModelManager::make_room(SlotPtr slot) {
-  HEARTH_CO_TRY(const auto header, store::read_gguf(slot->entry.path));
-  const store::LoadShape shape{.context_tokens = slot->context_tokens,
-                               .parallel = options_.parallel,
-                               .batch_tokens = options_.batch_tokens > 0 ? options_.batch_tokens : 512};
-  const auto needed = store::estimate_memory(header, shape).total();
+Room ModelManager::room_for_another(base::Bytes needed) const {
+  Room room{.needed = needed, .available = store::available_memory(), .total = store::total_memory()};
+  for (const auto& [key, slot] : slots_)
+    (slot->state == SlotState::kLoading ? room.promised : room.held) += slot->memory;
+  return room;
+}
+
+// Evicts idle models, the least recently used first, until this one may load; then the memory is promised to it.
+rt::Task<Result<void>> ModelManager::make_room(SlotPtr slot, base::Bytes needed) {
   const auto deadline = base::Deadline::after(options_.load_timeout, clock_.now());
   while (true) {
-    const auto running = [](const auto& e) { return e.second->state != SlotState::kLoading || e.second->process; };
-    const auto loaded = std::ranges::count_if(slots_, running);
-    const auto available = store::available_memory();
-    const bool fits = available.count == 0 || needed <= available;  // 0 = unknown
+    if (stopping_) co_return fail(ErrorCode::kShuttingDown, "the server is shutting down");
+    const Room room = room_for_another(needed);
+    const Verdict verdict = room_for(room);
+    if (verdict == Verdict::kNever)
+      co_return fail(
+          ErrorCode::kInsufficientMemory,
+          fmt::format("model '{}' needs about {} and {} are available; try a smaller quantisation or a smaller --ctx",
+                      slot->entry.id(), base::human(needed), base::human(most_room(room))));
+    const auto loaded = std::ranges::count_if(slots_, [](const auto& e) { return e.second->memory.count > 0; });
     const bool counted = options_.max_loaded <= 0 || loaded < options_.max_loaded;
-    if (fits && counted) co_return Result<void>{};
+    if (verdict == Verdict::kFits && counted) {
+      slot->memory = needed;
+      co_return Result<void>{};
+    }
     if (const SlotPtr victim = least_recently_used(true)) {
       ++stats_.evictions;
       log_.info("model {}: evicted to make room for {} ({})", victim->entry.id(), slot->entry.id(),
@@ -122,22 +140,15 @@ rt::Task<Result<void>> ModelManager::make_room(SlotPtr slot) {
       co_await end_runner(victim);
       continue;
     }
-    if (!fits && loaded == 0)
-      co_return fail(
-          ErrorCode::kInsufficientMemory,
-          fmt::format("model '{}' needs about {} and {} are available; try a smaller quantisation or a smaller --ctx",
-                      slot->entry.id(), base::human(needed), base::human(available)));
     // All are busy: the one unused longest takes no new requests, so that this model gets its turn when the running
     // ones end.
-    if (const SlotPtr next = least_recently_used(false); next && (counted == false || !fits))
-      next->state = SlotState::kDraining;
+    if (const SlotPtr next = least_recently_used(false)) next->state = SlotState::kDraining;
     if (deadline.passed(clock_.now()))
       co_return fail(
           Error{.code = ErrorCode::kOverloaded,
                 .message = fmt::format("model '{}' found no room: all loaded models are busy", slot->entry.id()),
                 .retry_after = 10s});
     co_await changed_.wait(deadline);
-    if (stopping_) co_return fail(ErrorCode::kShuttingDown, "the server is shutting down");
   }
 }
 

@@ -21,7 +21,8 @@ class Slot {
   domain::ModelCard card;
   std::int32_t context_tokens = 0;  // asked for at load; 0 = default
   SlotState state = SlotState::kLoading;
-  Error failure{};  // why loading failed, once kGone
+  Error failure{};       // why loading failed, once kGone
+  base::Bytes memory{};  // promised once loading may begin, then what the runner says it holds
   std::optional<rt::Subprocess> process{};
   std::filesystem::path socket{};
   std::filesystem::path log_file{};

@@ -30,5 +30,7 @@ struct MemoryEstimate {
 
 // What can be given to a new process now: MemAvailable, at most what the control group has left; 0 if unknown.
 [[nodiscard]] base::Bytes available_memory();
+// What all processes here may have together: the machine's memory, at most what the control group allows; 0 if unknown.
+[[nodiscard]] base::Bytes total_memory();
 
 }  // namespace hearth::store

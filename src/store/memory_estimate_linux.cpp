@@ -4,6 +4,7 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "store/memory_estimate.hpp"
 
@@ -17,12 +18,12 @@ std::optional<std::uint64_t> first_number(const std::string& path) {
   return std::nullopt;  // absent, or "max"
 }
 
-std::uint64_t meminfo_available() {
+std::uint64_t meminfo(std::string_view wanted) {
   std::ifstream in("/proc/meminfo");
   std::string key;
   std::uint64_t kibibytes = 0;
   for (std::string unit; in >> key >> kibibytes; std::getline(in, unit)) {
-    if (key == "MemAvailable:") return kibibytes * 1024;
+    if (key == wanted) return kibibytes * 1024;
   }
   return 0;
 }
@@ -56,15 +57,22 @@ std::uint64_t left_in(const std::string& folder) {
   return *limit - std::min(*limit, held);
 }
 
-}  // namespace
+std::uint64_t allowed_in(const std::string& folder) {
+  return first_number(folder + "/memory.max").value_or(std::numeric_limits<std::uint64_t>::max());
+}
 
-base::Bytes available_memory() {
-  std::uint64_t available = meminfo_available();
-  // Every level above may have a limit of its own.
+// Every level of control groups above this process may have a limit of its own.
+std::uint64_t least_of_groups(std::uint64_t least, std::uint64_t (*limit)(const std::string& folder)) {
   for (std::string folder = group_folder(); folder.size() > std::string("/sys/fs").size();
        folder.resize(folder.rfind('/')))
-    available = std::min(available, left_in(folder));
-  return {available};
+    least = std::min(least, limit(folder));
+  return least;
 }
+
+}  // namespace
+
+base::Bytes available_memory() { return {least_of_groups(meminfo("MemAvailable:"), left_in)}; }
+
+base::Bytes total_memory() { return {least_of_groups(meminfo("MemTotal:"), allowed_in)}; }
 
 }  // namespace hearth::store

@@ -116,9 +116,10 @@ Server::Server(const config::Settings& settings, const store::Home& home, base::
     : settings_(settings),
       log_(log),
       threads_(1),
+      work_(2, "hearth-work"),
       library_(home, log),
-      manager_(threads_.executor(0), manager_options(settings, home), clock_, log),
-      gateway_(library_, manager_, clock_, log, gateway_options(settings)),
+      manager_(threads_.executor(0), work_, manager_options(settings, home), clock_, log),
+      gateway_(library_, work_, manager_, clock_, log, gateway_options(settings)),
       server_(threads_, gateway_, limits_of(settings), log),
       nursery_(threads_.executor(0)) {
   gateway_.set_server(server_);

@@ -11,6 +11,7 @@
 #include "http/server.hpp"
 #include "rt/io_threads.hpp"
 #include "rt/signal_flag.hpp"
+#include "rt/work_threads.hpp"
 #include "sched/model_manager.hpp"
 #include "store/library.hpp"
 
@@ -41,6 +42,7 @@ class Server {
   base::SystemClock clock_;
   rt::SignalFlag end_;
   rt::IoThreads threads_;
+  rt::WorkThreads work_;
   store::Library library_;
   sched::ModelManager manager_;
   gateway::Gateway gateway_;

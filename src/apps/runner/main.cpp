@@ -78,7 +78,8 @@ rt::Task<void> parent_gone() {
 
 rt::Task<void> run(const Arguments& arguments, rt::IoThreads& threads, base::Log& log, int& exit_code) {
   const base::SystemClock clock;
-  runner::RunnerService service;
+  rt::WorkThreads work(2, "hearth-work");
+  runner::RunnerService service(work);
   Worker worker(arguments, service, clock, log);
   http::Limits limits;
   limits.idle_timeout = std::chrono::hours(24);  // the gateway keeps its connections

@@ -16,20 +16,16 @@ constexpr base::Bytes kDrainMax{32ULL << 20};
 constexpr std::chrono::seconds kDrainTime{5};
 constexpr int kRequestTimeoutStatus = 408;
 
-// Counts a request while it is in flight.
+// Counts a complete request until it is answered.
 class InFlight {
  public:
-  explicit InFlight(ServerShared& server) : server_(server), number_(++server.requests_in_flight) {
-    ++server_.requests_total;
-  }
+  explicit InFlight(ServerShared& server) : server_(server) { ++server.requests_in_flight; }
   ~InFlight() { --server_.requests_in_flight; }
   InFlight(const InFlight&) = delete;
   InFlight& operator=(const InFlight&) = delete;
-  [[nodiscard]] bool too_many() const { return number_ > server_.limits.requests_in_flight_max; }
 
  private:
   ServerShared& server_;
-  std::uint64_t number_;
 };
 
 std::string describe(const std::exception_ptr& failure) {
@@ -42,9 +38,33 @@ std::string describe(const std::exception_ptr& failure) {
   }
 }
 
+Error overloaded(std::string what) {
+  return {.code = ErrorCode::kOverloaded, .message = std::move(what), .retry_after = std::chrono::seconds(1)};
+}
+
 Error late(std::string what) { return {.code = ErrorCode::kTimeout, .message = std::move(what)}; }
 
 }  // namespace
+
+// The bytes of one body, counted among those of all.
+class BodyBytes {
+ public:
+  explicit BodyBytes(ServerShared& server) : server_(server) {}
+  ~BodyBytes() { drop(); }
+  BodyBytes(const BodyBytes&) = delete;
+  BodyBytes& operator=(const BodyBytes&) = delete;
+  // false: all bodies together are too large now.
+  [[nodiscard]] bool add(std::uint64_t bytes) {
+    count_ += bytes;
+    return (server_.body_bytes += bytes) <= server_.limits.bodies_max.count;
+  }
+  void drop() { server_.body_bytes -= std::exchange(count_, 0); }
+  [[nodiscard]] std::uint64_t count() const { return count_; }
+
+ private:
+  ServerShared& server_;
+  std::uint64_t count_ = 0;
+};
 
 Connection::Connection(std::shared_ptr<ServerShared> server, std::unique_ptr<Stream> stream, Peer peer)
     : server_(std::move(server)),
@@ -73,7 +93,7 @@ void Connection::start() {
 }
 
 void Connection::drain() {
-  if (phase_ != Phase::kBusy) wire_->close();
+  if (phase_ != Phase::kBody && phase_ != Phase::kBusy) wire_->close();
 }
 
 void Connection::shed() {
@@ -84,16 +104,20 @@ void Connection::cancel(CancelReason reason) {
   const auto self = shared_from_this();
   if (active_ != nullptr) {
     if (active_->reason() != CancelReason::kNone) return;
-    if (reason == CancelReason::kClientGone && !active_->complete()) ++server_->clients_gone;
-    active_->leave(reason);
-    cancelled_.emit(asio::cancellation_type::terminal);
+    const bool gone = reason == CancelReason::kClientGone;
+    if (!gone || !active_->complete()) {  // who leaves with the whole answer interrupts nothing
+      if (gone) ++server_->clients_gone;
+      active_->leave(reason);
+      cancelled_.emit(asio::cancellation_type::terminal);
+    }
   }
   wire_->close();
 }
 
 bool Connection::enter(Phase phase) {
   phase_ = phase;
-  return server_->registry.move(ticket_, phase) && !(server_->draining && phase != Phase::kBusy);
+  const bool in_request = phase == Phase::kBody || phase == Phase::kBusy;
+  return server_->registry.move(ticket_, phase) && !(server_->draining && !in_request);
 }
 
 // After a cancellation nothing may be awaited any more: every path to it returns false at once.
@@ -115,16 +139,15 @@ rt::Task<bool> Connection::exchange() {
   RequestParser parser(server_->limits.header_max);
   Next next = co_await read_head(parser);
   if (next == Next::kGoOn) {
-    if (!enter(Phase::kBusy)) co_return false;
-    const InFlight in_flight(*server_);
-    if (in_flight.too_many()) {
-      Error error{.code = ErrorCode::kOverloaded, .message = "too many requests in flight; try again"};
-      error.retry_after = std::chrono::seconds(1);
-      next = co_await refuse(parser, std::move(error), 503, true);
-    } else {
-      next = co_await admit(parser);
-      if (next == Next::kGoOn) next = co_await read_body(parser);
-      if (next == Next::kGoOn) co_return co_await handle(parser);
+    if (!enter(Phase::kBody)) co_return false;
+    ++server_->requests_total;
+    BodyBytes body(*server_);
+    next = co_await admit(parser);
+    if (next == Next::kGoOn) next = co_await read_body(parser, body);
+    if (next == Next::kGoOn) {
+      if (!enter(Phase::kBusy)) co_return false;
+      const InFlight in_flight(*server_);
+      co_return co_await handle(parser);
     }
   }
   co_return next == Next::kAgain;
@@ -162,6 +185,8 @@ rt::Task<Connection::Next> Connection::read_head(RequestParser& parser) {
 
 // Decides on the body before it arrives.
 rt::Task<Connection::Next> Connection::admit(RequestParser& parser) {
+  if (server_->requests_in_flight >= server_->limits.requests_in_flight_max)
+    co_return co_await refuse(parser, overloaded("too many requests in flight; try again"), 503, true);
   RoutePolicy policy;
   std::string bug;
   try {
@@ -192,20 +217,32 @@ rt::Task<Connection::Next> Connection::admit(RequestParser& parser) {
   co_return Next::kGoOn;
 }
 
-rt::Task<Connection::Next> Connection::read_body(RequestParser& parser) {
+rt::Task<Connection::Next> Connection::read_body(RequestParser& parser, BodyBytes& held) {
+  const Limits& limits = server_->limits;
+  const auto begin = std::chrono::steady_clock::now();
   while (!parser.done()) {
     const auto fed = parser.feed(wire_->input());
     if (!fed) co_return co_await refuse(parser, fed.error(), base::traits(fed.error().code).http_status, false);
     wire_->consume(fed->consumed);
+    if (!held.add(fed->consumed)) {
+      parser.body() = {};
+      held.drop();
+      co_return co_await refuse(parser, overloaded("the request bodies in flight are too large together; try again"),
+                                503, false);
+    }
     if (parser.done()) break;
-    if (wire_->input().size() > server_->limits.header_max.count) {  // a chunk's header or the trailer
+    if (wire_->input().size() > limits.header_max.count) {  // a chunk's header or the trailer
       Error error{.code = ErrorCode::kInvalidRequest, .message = "malformed chunked request body"};
       co_return co_await refuse(parser, std::move(error), 400, false);
     }
-    const auto input = co_await wire_->more(base::Deadline::after(server_->limits.body_idle_timeout));
+    const std::chrono::seconds earned(held.count() / limits.body_rate_min.count);
+    const auto left = limits.body_grace + earned - (std::chrono::steady_clock::now() - begin);
+    const bool slow = left < limits.body_idle_timeout;
+    const auto input = co_await wire_->more(base::Deadline::after(slow ? left : limits.body_idle_timeout));
     if (input == Wire::Input::kEnd) co_return Next::kClose;
     if (input == Wire::Input::kLate) {
-      co_return co_await refuse(parser, late("the request body stopped arriving"), kRequestTimeoutStatus, false);
+      const char* const what = slow ? "the request body arrived too slowly" : "the request body stopped arriving";
+      co_return co_await refuse(parser, late(what), kRequestTimeoutStatus, false);
     }
   }
   co_return Next::kGoOn;

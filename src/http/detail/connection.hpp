@@ -31,6 +31,7 @@ struct ServerShared {
   std::atomic<std::uint64_t> connections_shed = 0;
   std::atomic<std::uint64_t> requests_total = 0;
   std::atomic<std::uint64_t> requests_in_flight = 0;
+  std::atomic<std::uint64_t> body_bytes = 0;  // held by all requests that are not answered yet
   std::atomic<std::uint64_t> clients_gone = 0;
 };
 
@@ -53,7 +54,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void drain();
   // Ends whatever goes on.
   void cancel(CancelReason reason);
-  // Closes unless a request has come in the meantime.
+  // Closes unless a request has come completely in the meantime.
   void shed();
 
  private:
@@ -65,7 +66,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   rt::Task<bool> await_request();
   rt::Task<Next> read_head(RequestParser& parser);
   rt::Task<Next> admit(RequestParser& parser);
-  rt::Task<Next> read_body(RequestParser& parser);
+  rt::Task<Next> read_body(RequestParser& parser, class BodyBytes& held);
   rt::Task<bool> handle(RequestParser& parser);
   rt::Task<bool> after_handler(RequestParser& parser, const WireWriter& writer, std::string bug);
   rt::Task<Next> refuse(RequestParser& parser, Error error, int status, bool keep);

@@ -6,6 +6,7 @@ std::list<Registry::Entry>& Registry::Lists::of(Phase phase) {
   switch (phase) {
     case Phase::kHeader: return header;
     case Phase::kIdle: return idle;
+    case Phase::kBody: return body;
     case Phase::kBusy: return busy;
     case Phase::kLeaving: break;
   }
@@ -33,7 +34,7 @@ void Registry::remove(Ticket ticket) {
 
 std::shared_ptr<Connection> Registry::take_victim() {
   return lists_.with([](Lists& l) -> std::shared_ptr<Connection> {
-    for (auto* list : {&l.header, &l.idle}) {
+    for (auto* list : {&l.header, &l.idle, &l.body}) {
       if (list->empty()) continue;
       const auto first = list->begin();
       first->phase = Phase::kLeaving;
@@ -47,7 +48,7 @@ std::shared_ptr<Connection> Registry::take_victim() {
 std::vector<std::shared_ptr<Connection>> Registry::all() const {
   return lists_.with([](const Lists& l) {
     std::vector<std::shared_ptr<Connection>> out;
-    for (const auto* list : {&l.header, &l.idle, &l.busy, &l.leaving}) {
+    for (const auto* list : {&l.header, &l.idle, &l.body, &l.busy, &l.leaving}) {
       for (const Entry& entry : *list) {
         if (auto connection = entry.connection.lock()) out.push_back(std::move(connection));
       }
@@ -57,11 +58,11 @@ std::vector<std::shared_ptr<Connection>> Registry::all() const {
 }
 
 std::size_t Registry::staying() const {
-  return lists_.with([](const Lists& l) { return l.header.size() + l.idle.size() + l.busy.size(); });
+  return lists_.with([](const Lists& l) { return l.staying(); });
 }
 
 std::size_t Registry::size() const {
-  return lists_.with([](const Lists& l) { return l.header.size() + l.idle.size() + l.busy.size() + l.leaving.size(); });
+  return lists_.with([](const Lists& l) { return l.staying() + l.leaving.size(); });
 }
 
 }  // namespace hearth::http::detail

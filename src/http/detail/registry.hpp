@@ -16,7 +16,8 @@ class Connection;
 enum class Phase {
   kHeader,   // no complete header yet
   kIdle,     // between requests
-  kBusy,     // a request is being read or answered
+  kBody,     // a request's body is arriving
+  kBusy,     // a request is being answered
   kLeaving,  // chosen to be closed
 };
 
@@ -35,7 +36,8 @@ class Registry {
   [[nodiscard]] bool move(Ticket ticket, Phase phase);
   void remove(Ticket ticket);
 
-  // The connection to close for a new one: the oldest without a complete header, else the oldest idle one, else none.
+  // The connection to close for a new one: the oldest without a complete header, else the oldest idle one, else the
+  // one whose body has been arriving for longest, else none.
   [[nodiscard]] std::shared_ptr<Connection> take_victim();
   [[nodiscard]] std::vector<std::shared_ptr<Connection>> all() const;
   // Without those that leave.
@@ -49,9 +51,11 @@ class Registry {
   struct Lists {
     std::list<Entry> header;
     std::list<Entry> idle;
+    std::list<Entry> body;
     std::list<Entry> busy;
     std::list<Entry> leaving;
     std::list<Entry>& of(Phase phase);
+    [[nodiscard]] std::size_t staying() const { return header.size() + idle.size() + body.size() + busy.size(); }
   };
   base::Guarded<Lists> lists_;
   rt::SignalFlag changed_;

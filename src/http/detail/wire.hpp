@@ -45,6 +45,8 @@ class Wire : public std::enable_shared_from_this<Wire> {
   // Suspends until all bytes are with the kernel. kCancelled: the peer is gone; kTimeout: it does not read.
   [[nodiscard]] rt::Task<Result<void>> write(std::string head, std::string body, std::string_view static_tail,
                                              base::Deadline deadline);
+  // What was written last is with the kernel.
+  [[nodiscard]] bool sent() const { return !writing_ && !write_error_; }
   void end_output();
   void close() noexcept;
   void abort() noexcept;

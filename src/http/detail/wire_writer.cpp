@@ -99,7 +99,9 @@ rt::Task<Result<void>> WireWriter::finish() {
 
 rt::Task<Result<void>> WireWriter::send(std::string head, std::string body, std::string_view tail, State next) {
   state_ = State::kBroken;  // until the bytes are out: a write that is given up midway leaves a broken answer
+  sending_last_ = next == State::kComplete;
   auto sent = co_await wire_.write(std::move(head), std::move(body), tail, base::Deadline::after(facts_.write_timeout));
+  sending_last_ = false;
   if (!sent) {
     if (const auto broken = std::exchange(on_broken_, nullptr)) broken();
     co_return sent;

@@ -38,7 +38,7 @@ class WireWriter final : public ResponseWriter {
   // No answer from now on keeps the connection.
   void close_after() { facts_.keep_alive = false; }
   // All of the answer is with the kernel.
-  [[nodiscard]] bool complete() const { return state_ == State::kComplete; }
+  [[nodiscard]] bool complete() const { return state_ == State::kComplete || (sending_last_ && wire_.sent()); }
   [[nodiscard]] bool keep_alive() const { return complete() && facts_.keep_alive; }
 
  private:
@@ -53,6 +53,7 @@ class WireWriter final : public ResponseWriter {
   std::stop_source stop_;
   CancelReason reason_ = CancelReason::kNone;
   State state_ = State::kNew;
+  bool sending_last_ = false;  // the writer has yet to hear that it is done
   ResponseFraming framing_;
   std::uint64_t written_ = 0;
   bool body_suppressed_ = false;

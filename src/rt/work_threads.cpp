@@ -1,0 +1,50 @@
+#include "rt/work_threads.hpp"
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "rt/this_thread.hpp"
+
+namespace hearth::rt {
+
+namespace asio = boost::asio;
+
+struct WorkThreads::Impl {
+  asio::io_context queue;
+  asio::executor_work_guard<asio::io_context::executor_type> open{queue.get_executor()};
+  std::vector<std::jthread> threads;
+};
+
+WorkThreads::WorkThreads(std::size_t count, const char* name) : impl_(std::make_unique<Impl>()) {
+  for (std::size_t i = 0; i < count; ++i) {
+    impl_->threads.emplace_back([this, name = std::string(name)] {
+      this_thread::answer_first(name.c_str());
+      impl_->queue.run();
+    });
+  }
+}
+
+WorkThreads::~WorkThreads() {
+  impl_->open.reset();
+  for (auto& thread : impl_->threads) thread.join();
+}
+
+Task<void> WorkThreads::run_there(std::function<void()> work) {
+  auto there = [](std::function<void()> w) -> Task<void> {
+    w();
+    co_return;
+  };
+  // Without a slot nothing can cancel it there (Asio 1.24 ends the program if a coroutine is cancelled before it
+  // begins).
+  co_await asio::co_spawn(impl_->queue, there(std::move(work)),
+                          asio::bind_cancellation_slot(asio::cancellation_slot(), asio::use_awaitable));
+}
+
+}  // namespace hearth::rt
