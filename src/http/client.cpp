@@ -144,7 +144,8 @@ rt::Task<Result<std::unique_ptr<ClientResponse>>> Client::Impl::send(std::shared
     auto exchange = self->exchange_on(std::move(wire), request.method);
     auto begun = co_await exchange->begin(request, self->host, deadline);
     if (begun) co_return std::move(exchange);
-    if (reused && exchange->sent_nothing_back()) continue;  // it had been closed while idle
+    // It had been closed while idle.
+    if (reused && exchange->sent_nothing_back() && (self->options.resend || exchange->unsent())) continue;
     co_return fail(std::move(begun).error());
   }
 }

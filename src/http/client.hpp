@@ -40,10 +40,13 @@ struct ClientOptions {
   std::size_t idle_connections_max = 64;
   base::Bytes header_max{64ULL << 10};
   bool verify_tls = true;
+  // Whether a request is sent once more when a reused connection was closed without a byte of answer, although the
+  // server may have read the request. (One that could not be sent is sent once more in any case.)
+  bool resend = true;
 };
 
 // HTTP/1.1 client for one endpoint, with keep-alive. One per event loop; all calls on that loop. No redirects, no
-// retries but one: a reused idle connection that turns out closed before any byte of the answer is replaced once.
+// retries but one: a reused idle connection that turns out closed before any byte of the answer is replaced once (`resend`).
 class Client {
  public:
   Client(rt::Executor executor, Endpoint endpoint, ClientOptions options = {});

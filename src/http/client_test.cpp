@@ -47,9 +47,15 @@ class Scripted {
   void run() {
     for (const std::string& answer : answers_) {
       const int peer = ::accept(fd_, nullptr, nullptr);
-      std::array<char, 4096> request{};
-      if (wait_ && ::recv(peer, request.data(), request.size(), 0) < 0) return;
-      if (::send(peer, answer.data(), answer.size(), MSG_NOSIGNAL) < 0) return;
+      std::string_view rest = answer;
+      while (true) {  // '|' : wait for the next request on this connection
+        std::array<char, 4096> request{};
+        if (wait_ && ::recv(peer, request.data(), request.size(), 0) < 0) return;
+        const auto part = rest.substr(0, rest.find('|'));
+        if (::send(peer, part.data(), part.size(), MSG_NOSIGNAL) < 0) return;
+        if (part.size() == rest.size()) break;
+        rest.remove_prefix(part.size() + 1);
+      }
       ::close(peer);
     }
   }
@@ -218,6 +224,22 @@ TEST(Client, aConnectionClosedWhileIdleIsReplacedOnce) {
       EXPECT_TRUE(answer.has_value() && answer->body == "ok") << (answer ? "" : answer.error().message);
     }
   });
+}
+
+TEST(Client, whatWasReadAndNotAnsweredIsSentAgainOnlyIfThatIsHarmless) {
+  const std::string ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+  for (const bool resend : {true, false}) {
+    Scripted server(resend ? std::vector{ok + "|", ok} : std::vector{ok + "|"});
+    with_client(
+        server.endpoint(),
+        [&](Client& client) -> rt::Task<void> {
+          EXPECT_TRUE((co_await client.fetch(get("/"), soon())).has_value());
+          const auto answer = co_await client.fetch(get("/"), soon());
+          EXPECT_EQ(answer.has_value(), resend);
+          if (!resend) EXPECT_EQ(answer.error().code, ErrorCode::kStreamCut);
+        },
+        {.resend = resend});
+  }
 }
 
 TEST(Client, aFreshConnectionIsNotRetried) {

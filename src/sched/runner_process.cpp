@@ -89,6 +89,10 @@ rt::Task<Result<void>> ModelManager::bring_up(SlotPtr slot) {
   slot->socket = options_.socket_folder / fmt::format("r{}.sock", number);
   slot->log_file = options_.log_folder / fmt::format("runner-{}.log", domain::slug_of(slot->entry.id()));
   std::filesystem::remove(slot->socket, error);
+  constexpr std::uintmax_t kLogMax = 1 << 20;
+  const auto log_size = std::filesystem::file_size(slot->log_file, error);
+  if (!error && log_size > kLogMax)  // the last one is kept beside it
+    std::filesystem::rename(slot->log_file, slot->log_file.string() + ".old", error);
   rt::SubprocessOptions child{
       .program = options_.runner, .arguments = runner_arguments(options_, *slot), .output = slot->log_file};
   auto process = rt::Subprocess::spawn(executor_, child);
@@ -100,6 +104,7 @@ rt::Task<Result<void>> ModelManager::bring_up(SlotPtr slot) {
           fmt::format("the runner of model '{}' died before the answer was complete; the next request loads it again",
                       slot->entry.id())};
   backend.client.idle_connections_max = 256;
+  backend.client.resend = false;  // a prompt that kills its runner must not kill the next one too
   slot->backend =
       std::make_unique<remote::HearthBackend>(executor_, http::Endpoint{.unix_path = slot->socket}, std::move(backend));
   HEARTH_CO_TRY(slot->info, co_await wait_until_ready(slot));

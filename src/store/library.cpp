@@ -42,16 +42,9 @@ void mark_preferred(std::vector<LibraryEntry>& entries) {
 fs::path weight_file(const fs::path& path) {
   std::error_code error;
   if (!fs::is_directory(path, error)) return path;
-  fs::path best;
-  int rank = 0;
-  for (const auto& found : scan_models(path.parent_path())) {
-    if (found.path.parent_path() != path) continue;
-    if (best.empty() || preference_of(found.tag) < rank) {
-      best = found.path;
-      rank = preference_of(found.tag);
-    }
-  }
-  return best;
+  const auto files = scan_folder(path);
+  const auto best = std::ranges::min_element(files, {}, [](const FoundFile& f) { return preference_of(f.tag); });
+  return best == files.end() ? fs::path() : best->path;
 }
 
 std::unexpected<Error> not_found(std::string_view name) {
@@ -81,7 +74,10 @@ std::string default_model_name(const fs::path& file) {
 Result<std::vector<LibraryEntry>> Library::entries() const {
   std::vector<LibraryEntry> out;
   HEARTH_TRY(const Registry registry, Registry::load(home_.registry()));
-  for (const auto& warning : registry.warnings()) log_.warn("registry {}: {}", home_.registry().string(), warning);
+  for (const auto& warning : registry.warnings()) {
+    if (warned_.with([&](auto& known) { return known.insert(warning).second; }))
+      log_.warn("registry {}: {}", home_.registry().string(), warning);
+  }
   for (const auto& [slug, entry] : registry.models()) {
     auto file = weight_file(entry.path);
     std::error_code error;
@@ -147,23 +143,24 @@ Result<LibraryEntry> Library::import(const fs::path& path, std::string_view name
   HEARTH_TRY(const auto card, read_model_card(file));
   const std::string wanted = name.empty() ? default_model_name(file) : std::string(name);
   HEARTH_TRY(auto parsed, domain::ModelName::parse(wanted));
-  HEARTH_TRY(const auto all, entries());
-  for (const auto& entry : all) {
-    if (entry.name != parsed) continue;
-    if (fs::equivalent(entry.path, file, error)) return entry;
-    return fail(ErrorCode::kConflict,
-                fmt::format("model '{}' exists already ({}); choose another name with --name", parsed.display(),
-                            entry.path.string()),
-                "name");
-  }
   const RegistryEntry entry{.name = parsed.display(),
                             .path = file.string(),
                             .format = "gguf",
                             .task = std::string(task_name(card)),
                             .source = "import"};
+  // Looked up under the registry's lock: of two imports at once under one name, the second finds the first.
   HEARTH_CHECK(Registry::update(home_.registry(), [&](Registry& registry) -> Result<void> {
-    registry.put(entry);
-    return {};
+    HEARTH_TRY(const auto all, entries());
+    const auto known = std::ranges::find(all, parsed, &LibraryEntry::name);
+    if (known == all.end()) {
+      registry.put(entry);
+      return {};
+    }
+    if (fs::equivalent(known->path, file, error)) return {};
+    return fail(ErrorCode::kConflict,
+                fmt::format("model '{}' exists already ({}); choose another name with --name", parsed.display(),
+                            known->path.string()),
+                "name");
   }));
   return find(parsed.full());
 }

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -59,6 +60,7 @@ class Library {
   Home home_;
   base::Log& log_;
   mutable base::Guarded<std::map<std::string, CachedCard>> cards_;
+  mutable base::Guarded<std::set<std::string>> warned_;  // what the log knows about the registry
 };
 
 // The id that an import of `file` gets without --name: the stem, a trailing quantisation as the tag

@@ -101,6 +101,16 @@ TEST_F(LibraryTest, ANameIsTakenOnce) {
   EXPECT_TRUE(library_.import(folder_.path() / "b/two.gguf", "n"));
 }
 
+TEST_F(LibraryTest, AFolderIsImportedByItsBestFile) {
+  place("elsewhere/tiny/model-Q8_0.gguf");
+  place("elsewhere/tiny/model-Q4_K_M.gguf");
+  place("elsewhere/other/model-Q4_0.gguf");
+  const auto entry = library_.import(folder_.path() / "elsewhere/tiny", "tiny");
+  ASSERT_TRUE(entry) << entry.error().message;
+  EXPECT_EQ(entry->path.filename(), "model-Q4_K_M.gguf");
+  EXPECT_EQ(entry->path.parent_path().filename(), "tiny");
+}
+
 TEST_F(LibraryTest, CopyIsASecondIdForTheSameFile) {
   ASSERT_TRUE(library_.import(place("a/one.gguf"), "m"));
   ASSERT_TRUE(library_.copy("m", "org/n:x"));

@@ -127,6 +127,12 @@ int preference_of(std::string_view tag) {
   return static_cast<int>(it - kPreferred.begin());
 }
 
+std::vector<FoundFile> scan_folder(const fs::path& folder) {
+  Scanner scanner;
+  scanner.files_of(folder, folder.filename().string());
+  return std::move(scanner.found);
+}
+
 std::vector<FoundFile> scan_models(const fs::path& root) {
   Scanner scanner;
   scanner.root(root);

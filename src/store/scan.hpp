@@ -20,6 +20,9 @@ struct FoundFile {
 // folders are skipped.
 [[nodiscard]] std::vector<FoundFile> scan_models(const std::filesystem::path& root);
 
+// The GGUF files right in `folder`, under the same rules.
+[[nodiscard]] std::vector<FoundFile> scan_folder(const std::filesystem::path& folder);
+
 // "q4_k_m" of "Model-Q4_K_M.gguf" or "model.q4_k_m.gguf"; empty if there is none. `stem` gets the rest.
 [[nodiscard]] std::string quantization_in(std::string_view file_stem, std::string* stem = nullptr);
 // Lower is better: what `latest` means among several quantisations.

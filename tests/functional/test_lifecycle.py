@@ -183,3 +183,15 @@ def test_runners_end_with_a_killed_gateway(serve):
     server.kill()
     assert runners
     processes.wait_gone(runners, "runners of a killed gateway")
+
+
+def test_leftovers_of_a_killed_server_are_removed(serve):
+    killed = serve()
+    assert chat(killed, max_tokens=1).status_code == 200
+    folders = lambda: {f.name.split("-")[0] for f in killed.home.glob("hearth-*/*-*")}
+    killed.kill()
+    assert folders() == {str(killed.pid)}
+    lives = serve(home=killed.home)
+    also_lives = serve(home=killed.home)
+    assert folders() == {str(lives.pid), str(also_lives.pid)}
+    assert chat(lives, max_tokens=1).status_code == 200

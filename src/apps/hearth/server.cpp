@@ -2,6 +2,8 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_future.hpp>
+#include <cerrno>
+#include <csignal>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -71,6 +73,18 @@ Result<void> make_private_folder(const std::filesystem::path& folder) {
     return fail(ErrorCode::kIo, fmt::format("{} belongs to somebody else; set XDG_RUNTIME_DIR to a folder of your own",
                                             folder.string()));
   return {};
+}
+
+// Removes the folders ("PID-...") of servers that were killed and could not do it themselves.
+void remove_leftovers(const std::filesystem::path& run) {
+  std::error_code error;
+  for (std::filesystem::directory_iterator it(run, error), end; !error && it != end; it.increment(error)) {
+    const std::string name = it->path().filename().string();
+    const auto pid = base::parse_int(name.substr(0, name.find('-')));
+    const bool dead = pid && *pid > 0 && ::kill(static_cast<pid_t>(*pid), 0) != 0 && errno == ESRCH;
+    std::error_code ignored;
+    if (dead) std::filesystem::remove_all(it->path(), ignored);
+  }
 }
 
 // "host:port", "[v6]:port".
@@ -144,6 +158,7 @@ Result<void> Server::start() {
     return fail(ErrorCode::kInvalidRequest, "--tls-cert and --tls-key go together");
   if (!certificate.empty()) tls = http::TlsFiles{.certificate = certificate, .key = key};
   HEARTH_CHECK(make_private_folder(manager_.options().socket_folder.parent_path()));
+  remove_leftovers(manager_.options().socket_folder.parent_path());
   HEARTH_CHECK(make_private_folder(manager_.options().socket_folder));
   HEARTH_CHECK(
       server_.listen({.host = host, .port = static_cast<std::uint16_t>(settings_.integer("server.port"))}, tls));

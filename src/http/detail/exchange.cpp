@@ -31,6 +31,7 @@ rt::Task<Result<void>> Exchange::begin(const Request& request, const std::string
   std::string head = request_head_text(request, host);
   const auto written = co_await wire_->write(std::move(head), request.body, {}, deadline);
   if (!written && written.error().code == ErrorCode::kTimeout) co_return fail(late("sending the request"));
+  unsent_ = !written;
   // A server that refuses may close before it has read everything: its answer counts all the same.
   co_return co_await read_head(deadline);
 }

@@ -23,6 +23,8 @@ class Exchange final : public ClientResponse {
   // connection without a byte of answer.
   [[nodiscard]] rt::Task<Result<void>> begin(const Request& request, const std::string& host, base::Deadline deadline);
   [[nodiscard]] bool sent_nothing_back() const { return sent_nothing_back_; }
+  // After an error: the request did not go out whole.
+  [[nodiscard]] bool unsent() const { return unsent_; }
 
   [[nodiscard]] const ResponseHead& head() const override { return head_; }
   [[nodiscard]] rt::Task<Result<std::string>> read(base::Deadline deadline) override;
@@ -41,6 +43,7 @@ class Exchange final : public ClientResponse {
   std::unique_ptr<ResponseParser> parser_;
   ResponseHead head_;
   bool sent_nothing_back_ = false;
+  bool unsent_ = false;
   bool finished_ = false;
 };
 
