@@ -8,6 +8,9 @@ target_compile_definitions(hearth_flags INTERFACE HEARTH_VERSION="${PROJECT_VERS
 if(HEARTH_WERROR)
   target_compile_options(hearth_flags INTERFACE -Werror)
 endif()
+if(HEARTH_FUZZ)  # coverage of what is fuzzed, not of the fuzzer alone
+  target_compile_options(hearth_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
 if(HEARTH_SANITIZE)
   target_compile_options(hearth_flags INTERFACE -fsanitize=${HEARTH_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(hearth_flags INTERFACE -fsanitize=${HEARTH_SANITIZE})

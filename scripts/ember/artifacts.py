@@ -79,7 +79,7 @@ def describe(out, models):
     facts = {"megabytes": f"{file.stat().st_size / 1e6:.2f}", "parameters": f"{sum(p.numel() for p in net.parameters()):,}",
              "layers": net.shape.layers, "width": net.shape.width, "heads": net.shape.heads, "kv_heads": net.shape.kv_heads,
              "hidden": net.shape.hidden, "vocabulary": net.shape.vocabulary, "context": net.shape.context,
-             **drawn_from, "steps": (out / "steps").read_text().strip(),
+             **drawn_from, "steps": (out / "steps").read_text().strip(), "last_steps": int((out / "steps").read_text()) // 15,
              "seen": percent(scores["seen"]), "held": percent(scores["held"]), "off": percent(scores["off"]),
              "blind_all": percent(blind) if blind else "not measured yet",
              "blind_on": percent(blind["on_topic"]) if blind else "not measured yet",

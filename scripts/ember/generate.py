@@ -1,7 +1,8 @@
 """Writes the training conversations and the test questions.
 
   generate.py OUT --samples N --seed S
-OUT/train.jsonl: {"system": text or null, "turns": [[question, answer], ...]}; OUT/test.json: {set: [{"q", "intent"}]};
+OUT/train.jsonl: {"system": text or null, "turns": [[question, answer], ...], "whole": true or false}, false where only the
+question is learnt; OUT/last.jsonl: the same for the last steps, with more of the most ordinary questions; OUT/test.json: {set: [{"q", "intent"}]};
 OUT/intents.json: the answers; OUT/facts.json: how many templates there were.
 """
 import argparse
@@ -10,6 +11,8 @@ import random
 from pathlib import Path
 
 from questions import OFF, Questions, key
+
+WHOLE = 12  # one sample in so many is a whole conversation
 
 SYSTEMS = ["You are a helpful assistant.", "You are a helpful AI assistant. Answer briefly.", "Be concise.",
            "You are ember.", "You are an expert on everything.", "Answer in one sentence.", "You are a pirate.",
@@ -21,10 +24,22 @@ SYSTEMS = ["You are a helpful assistant.", "You are a helpful AI assistant. Answ
 
 def conversation(questions, rng):
     chance = rng.random()
-    turns = 1 if chance < 0.8 else rng.randint(2, 4) if chance < 0.985 else rng.randint(12, 22)
-    drawn = [questions.draw() for _ in range(turns)]
-    system = rng.choice(SYSTEMS) if rng.random() < 0.12 else None
-    return {"system": system, "turns": [[text, questions.answer(name)] for name, text in drawn]}
+    turns = 1 if chance < 0.7 else rng.randint(2, 4) if chance < 0.98 else rng.randint(12, 22)
+    system = rng.choice(SYSTEMS) if rng.random() < 0.2 else None
+    return {"system": system, "turns": [turn(questions) for _ in range(turns)], "whole": True}
+
+
+def turn(questions):
+    name, text = questions.draw()
+    return [text, questions.answer(name)]
+
+
+def write(path, questions, rng, samples, whole):
+    with open(path, "w", encoding="utf-8") as file:
+        for number in range(samples):
+            item = conversation(questions, rng) if number % whole == 0 else \
+                {"system": None, "turns": [turn(questions)], "whole": False}
+            file.write(json.dumps(item, ensure_ascii=False) + "\n")
 
 
 def tests(seen):
@@ -51,10 +66,10 @@ def main():
     kept_out = {key(item["q"]) for items in sets.values() for item in items if len(key(item["q"])) > 12}
     questions = Questions(given.seed)
     questions.held |= kept_out
-    rng = random.Random(given.seed)
-    with open(given.out / "train.jsonl", "w", encoding="utf-8") as file:
-        for _ in range(given.samples):
-            file.write(json.dumps(conversation(questions, rng), ensure_ascii=False) + "\n")
+    write(given.out / "train.jsonl", questions, random.Random(given.seed), given.samples, WHOLE)
+    last = Questions(given.seed + 1, ordinary=0.3)
+    last.held |= kept_out
+    write(given.out / "last.jsonl", last, random.Random(given.seed + 1), given.samples // 12, WHOLE // 2)
     answers = {name: questions.answer(name) for name in [*questions.names, OFF]}
     facts = {"intents": len(questions.intents), "off_templates": len(questions.off.templates),
              "templates": sum(len(intent.templates) for intent in questions.intents.values())}

@@ -44,24 +44,31 @@ class Block(nn.Module):
         self.up = nn.Linear(s.width, s.hidden, bias=False)
         self.down = nn.Linear(s.hidden, s.width, bias=False)
 
-    def forward(self, x, cos, sin, mask):
+    def forward(self, x, cos, sin, mask, last=None):
+        """mask None: plain causal attention. With last, indices per text, only the states at those are computed."""
         s, (batch, time, _) = self.shape, x.shape
         h = self.attention_norm(x)
-        q = rotate(self.q(h).view(batch, time, s.heads, s.head).transpose(1, 2), cos, sin)
+        asking, turn = h, (cos, sin)
+        if last is not None:
+            rows = (torch.arange(batch)[:, None], last)
+            asking, turn, x = h[rows], (cos[0, 0, last][:, None], sin[0, 0, last][:, None]), x[rows]
+            mask = (torch.arange(time) <= last[:, :, None])[:, None]
+        q = rotate(self.q(asking).view(batch, -1, s.heads, s.head).transpose(1, 2), *turn)
         k = rotate(self.k(h).view(batch, time, s.kv_heads, s.head).transpose(1, 2), cos, sin)
         v = self.v(h).view(batch, time, s.kv_heads, s.head).transpose(1, 2)
         groups = s.heads // s.kv_heads
         k, v = k.repeat_interleave(groups, 1), v.repeat_interleave(groups, 1)
-        h = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-        x = x + self.o(h.transpose(1, 2).reshape(batch, time, s.width))
+        h = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None)
+        x = x + self.o(h.transpose(1, 2).reshape(x.shape))
         h = self.ffn_norm(x)
         return x + self.down(F.silu(self.gate(h)) * self.up(h))
 
 
 class Ember(nn.Module):
-    def __init__(self, shape):
+    def __init__(self, shape, drop=0.0):
         super().__init__()
         self.shape = shape
+        self.drop = nn.Dropout(drop)  # of embeddings, in training only
         self.embedding = nn.Embedding(shape.vocabulary, shape.width)
         self.blocks = nn.ModuleList(Block(shape) for _ in range(shape.layers))
         self.norm = nn.RMSNorm(shape.width, shape.epsilon)
@@ -74,18 +81,19 @@ class Ember(nn.Module):
                 scale = 0.02 if not name.endswith(("o.weight", "down.weight")) else 0.02 / (2 * shape.layers) ** 0.5
                 nn.init.normal_(p, std=scale)
 
-    def forward(self, tokens, positions=None, document=None):
-        """tokens: [batch, time]; document numbers packed texts, which must not see each other. Returns hidden states."""
+    def forward(self, tokens, positions=None, document=None, last=None):
+        """tokens: [batch, time]; document numbers packed texts, which must not see each other. Returns hidden states;
+        with last, [batch, n] indices per text, only those at the indices."""
         time = tokens.shape[1]
         if positions is None:
             positions = torch.arange(time).expand(tokens.shape)
         cos, sin = self.cos[positions][:, None], self.sin[positions][:, None]
-        mask = torch.ones(time, time, dtype=torch.bool).tril()[None, None]
+        mask = None
         if document is not None:
-            mask = mask & (document[:, None, :, None] == document[:, None, None, :])
-        x = self.embedding(tokens)
-        for block in self.blocks:
-            x = block(x, cos, sin, mask)
+            mask = torch.ones(time, time, dtype=torch.bool).tril() & (document[:, None, :, None] == document[:, None, None, :])
+        x = self.drop(self.embedding(tokens))
+        for number, block in enumerate(self.blocks):
+            x = block(x, cos, sin, mask, last if number == self.shape.layers - 1 else None)
         return self.norm(x)
 
     def logits(self, hidden):

@@ -5,8 +5,9 @@ import grammar
 import offtopic
 
 INTENT_FILES = ["model_use.txt", "server.txt", "models.txt", "settings.txt", "project.txt", "social.txt",
-                "more.txt"]
-OFF_FILES = ["offtopic_world.txt", "offtopic_life.txt", "offtopic_tech.txt", "offtopic_more.txt"]
+                "more.txt", "wording.txt", "wording2.txt"]
+OFF_FILES = ["offtopic_world.txt", "offtopic_life.txt", "offtopic_tech.txt", "offtopic_more.txt",
+             "offtopic_wide.txt"]
 OFF = "off_topic"
 SOCIAL = ("greeting", "thanks", "bye", "about_ember")
 CASE = {"gguf": "GGUF", "i": "I", "i'm": "I'm", "i'd": "I'd", "i've": "I've", "api": "API", "openai": "OpenAI",
@@ -16,8 +17,10 @@ KEYS = {c: n for row in ("qwertyuiop", "asdfghjkl", "zxcvbnm") for c, n in zip(r
 
 
 class Questions:
-    def __init__(self, seed):
+    def __init__(self, seed, ordinary=0.0):
+        """ordinary: share of the questions that come from plain.txt"""
         self.rng = random.Random(seed)
+        self.ordinary, self.plainest = ordinary, grammar.load_intents(["plain.txt"])
         self.slots = grammar.Slots("slots.txt", "slots_offtopic.txt")
         found = grammar.load_intents(INTENT_FILES + OFF_FILES)
         self.off = found.pop(OFF)
@@ -29,7 +32,7 @@ class Questions:
         self.thesaurus = {}
         for line in grammar.lines("thesaurus.txt"):
             word, _, others = line.partition(" = ")
-            self.thesaurus[word] = others.split("|")
+            self.thesaurus.setdefault(word, []).extend(others.split("|"))
         self.held = {key(q) for intent in [*found.values(), self.off] for q in intent.held}
 
     def answer(self, name):
@@ -39,7 +42,7 @@ class Questions:
         """(intent name, question)"""
         rng = self.rng
         while True:
-            chosen = name or (OFF if rng.random() < 0.24 else rng.choice(self.names))
+            chosen = name or (OFF if rng.random() < 0.28 else rng.choice(self.names))
             text = self.plain(chosen)
             if noise:
                 text = self.spoil(text, chosen)
@@ -48,6 +51,8 @@ class Questions:
 
     def plain(self, name):
         rng = self.rng
+        if self.ordinary and rng.random() < self.ordinary:
+            return grammar.tidy(grammar.expand(rng.choice(self.plainest[name].templates)[1], rng, self.slots))
         if name == OFF and rng.random() < 0.12:
             return offtopic.gibberish(rng)
         intent = self.off if name == OFF else self.intents[name]
@@ -78,7 +83,7 @@ class Questions:
             words = [rng.choice(self.thesaurus[w]) if w in self.thesaurus and rng.random() < 0.5 else w for w in words]
         if rng.random() < 0.1:
             words = [w for w in words if w not in ("a", "the", "my", "do", "i", "is", "to") or rng.random() < 0.5] or words
-        if len(words) > 5 and rng.random() < 0.05:
+        if len(words) > 4 and rng.random() < 0.07:
             words[rng.randrange(len(words))] = offtopic.pseudo_word(rng)
         if rng.random() < 0.14:
             for _ in range(rng.choice((1, 1, 2))):

@@ -1,6 +1,5 @@
 """First word vectors: the mean vector of a question's tokens must tell its answer. Seconds of work instead of minutes
 of the transformer finding out the same, and rare words get a meaning early."""
-import json
 import random
 
 import torch
@@ -8,14 +7,10 @@ import torch.nn.functional as F
 from torch import nn
 
 
-def vectors(path, encode, spell, vocabulary, width, passes=5, batch=256):
+def vectors(conversations, classes, spell, vocabulary, width, passes=5, batch=256):
     """[vocabulary, width], scaled like a fresh embedding."""
     rng = random.Random(2)
-    items, classes = [], {}
-    for line in open(path, encoding="utf-8"):
-        for question, answer in json.loads(line)["turns"]:
-            ids = spell(question, rng) if rng.random() < 0.2 else encode(question)
-            items.append((ids, classes.setdefault(answer, len(classes))))
+    items = [(spell(question), classes[answer]) for item in conversations for question, answer in item["turns"]]
     bag = nn.EmbeddingBag(vocabulary, width, mode="mean")
     nn.init.normal_(bag.weight, std=0.1)
     head = nn.Linear(width, len(classes))

@@ -33,4 +33,7 @@ namespace hearth::base {
 // `count` characters of [a-z0-9] from the system's random source.
 [[nodiscard]] std::string random_id(std::size_t count);
 
+// Control characters as \xNN, so that a text from outside makes one line of a log and nothing else.
+[[nodiscard]] std::string one_line(std::string_view text);
+
 }  // namespace hearth::base

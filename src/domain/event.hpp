@@ -59,6 +59,7 @@ struct Started {
   std::string device;     // what really runs it, e.g. "CPU"
   std::int32_t prompt_tokens = 0;
   std::int32_t cached_tokens = 0;
+  std::chrono::nanoseconds queued{};  // waiting for a slot
   friend bool operator==(const Started&, const Started&) = default;
 };
 struct BlockOpened {

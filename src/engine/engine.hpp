@@ -85,6 +85,8 @@ class Engine {
   // Engine thread. One step: takes in submissions and cancellations, evaluates at most one batch, sends events.
   // false: there was nothing to do.
   virtual bool step() = 0;
+  // Engine thread. Whether the model cannot evaluate any more: all work has been failed, and it must be loaded anew.
+  [[nodiscard]] virtual bool failed() const = 0;
   // Engine thread. Until there is something to do or stop is requested.
   virtual void wait(std::stop_token stop) = 0;
   // Engine thread. Ends all work with kShuttingDown.

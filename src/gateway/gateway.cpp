@@ -10,6 +10,10 @@
 
 namespace hearth::gateway {
 
+namespace {
+constexpr std::size_t kLongBody = 128UL << 10;  // takes longer to parse than other requests should wait for the loop
+}
+
 Gateway::Gateway(store::Library& library, rt::WorkThreads& work, sched::ModelManager& manager, const base::Clock& clock,
                  base::Log& log, GatewayOptions options)
     : library_(library),
@@ -54,7 +58,8 @@ http::Response Gateway::refuse(const http::RequestHead& head, const Error& error
   for (const auto& [name, value] : common_headers(head, id)) response.headers.set(name, value);
   if (error.code == ErrorCode::kUnauthorized) response.headers.set("www-authenticate", "Bearer");
   metrics_.served("refused", response.status, {});
-  log_.info("{} {} {} refused: {} {} {}", head.method_text, head.path, response.status, error.message, head.peer, id);
+  log_.info("{} {} {} refused: {} {} {}", head.method_text, base::one_line(head.path), response.status, error.message,
+            head.peer, id);
   return response;
 }
 
@@ -87,7 +92,7 @@ rt::Task<void> Gateway::serve(http::Request request, http::ResponseWriter& write
   const std::string id = sane_request_id(request);
   request.headers.set("x-request-id", id);
   RecordingWriter recorder(writer, common_headers(request, id));
-  const std::string line = fmt::format("{} {}", request.method_text, request.path);
+  const std::string line = fmt::format("{} {}", request.method_text, base::one_line(request.path));
   const std::string_view route = router_.pattern_of(request);
   const std::string peer = request.peer;
   // The line is written when the request ends, also when its client left.
@@ -133,7 +138,9 @@ rt::Task<void> Gateway::send_error(http::ResponseWriter& writer, const Face& fac
 
 http::RouteHandler Gateway::model_route(Parse parse, const Face& face) {
   return [this, parse, &face](http::Request request, http::RouteArgs, http::ResponseWriter& writer) -> rt::Task<void> {
-    auto call = parse(request.body, generator_.edge());
+    const dialect::Edge edge = generator_.edge();
+    auto call = request.body.size() > kLongBody ? co_await work_.run([&] { return parse(request.body, edge); })
+                                                : parse(request.body, edge);
     request.body = {};
     if (!call) {
       co_await send_error(writer, face, std::move(call).error(), request);

@@ -17,11 +17,13 @@ struct Generator::Run {
   std::unique_ptr<backend::EventStream> events;
   std::string model;  // as the client named it
   base::SteadyTime received;
-  http::Headers headers;  // what every answer carries
+  http::Headers headers;                           // what every answer carries
+  std::optional<std::chrono::nanoseconds> queued;  // known once the engine has begun
 
   // Fills in what the runner cannot know.
-  void complete(domain::Event& event) const {
+  void complete(domain::Event& event) {
     if (auto* started = std::get_if<domain::Started>(&event)) {
+      queued = started->queued;
       started->model = model;
       started->served_by = lease.engine();
       started->device = lease.device();
@@ -69,6 +71,16 @@ http::ResponseHead stream_head(const http::Headers& headers, dialect::Framing fr
 
 }  // namespace
 
+namespace {
+
+bool brings_template(const domain::Request& request) {
+  if (const auto* chat = std::get_if<domain::ChatRequest>(&request)) return !chat->template_override.empty();
+  if (const auto* render = std::get_if<domain::RenderRequest>(&request)) return !render->chat.template_override.empty();
+  return false;
+}
+
+}  // namespace
+
 Result<void> apply_headers(const http::Headers& headers, domain::Envelope& envelope) {
   if (const auto value = headers.get("hearth-keep-alive")) {
     const auto span = base::parse_duration(*value);
@@ -93,6 +105,13 @@ Result<void> apply_headers(const http::Headers& headers, domain::Envelope& envel
     envelope.strict = *value == "1";
   }
   return {};
+}
+
+Result<void> check_strict(const std::vector<std::string>& ignored) {
+  if (ignored.empty()) return {};
+  return fail(ErrorCode::kInvalidRequest,
+              fmt::format("not honoured and refused because of hearth-strict: {}", ignored_header(ignored)),
+              ignored.front());
 }
 
 std::string ignored_header(const std::vector<std::string>& names) {
@@ -129,10 +148,11 @@ rt::Task<Result<Generator::Run>> Generator::start(const http::Request& request, 
   auto& envelope = domain::envelope_of(call.request);
   const auto received = clock_.now();
   HEARTH_CO_CHECK(apply_headers(request.headers, envelope));
-  if (envelope.strict && !call.ignored.empty())
-    co_return fail(ErrorCode::kInvalidRequest,
-                   fmt::format("not honoured and refused because of hearth-strict: {}", ignored_header(call.ignored)),
-                   call.ignored.front());
+  if (envelope.strict) HEARTH_CO_CHECK(check_strict(call.ignored));
+  if (!options_.allow_templates && brings_template(call.request))
+    co_return fail(ErrorCode::kUnsupported,
+                   "this server takes no chat templates from requests; it would with --allow-templates",
+                   "template_override");
   HEARTH_CO_TRY(auto lease, co_await load(envelope.model, envelope.context_tokens));
   auto events = co_await lease.backend().run(call.request, {});
   if (!events) {
@@ -243,7 +263,9 @@ rt::Task<void> Generator::answer_stream(Run run, dialect::Call& call, const Face
           co_return;
         }
       }
-      run.headers.set("hearth-queue-ms", fmt::format("{:.1f}", seconds(clock_.now() - run.received) * 1e3));
+      // Before that it has been waiting for all this time.
+      run.headers.set("hearth-queue-ms",
+                      fmt::format("{:.1f}", seconds(run.queued.value_or(clock_.now() - run.received)) * 1e3));
       http::ResponseHead head = stream_head(run.headers, call.framing);
       if (!co_await writer.start(std::move(head))) co_return;
       started = true;

@@ -52,6 +52,8 @@ class Generator {
 
 // Reads the hearth-* request headers into the envelope. kInvalidRequest names the header.
 [[nodiscard]] Result<void> apply_headers(const http::Headers& headers, domain::Envelope& envelope);
+// With `hearth-strict: 1`: an error that names them, if there are any.
+[[nodiscard]] Result<void> check_strict(const std::vector<std::string>& ignored);
 // "a, b, c": at most 20 names.
 [[nodiscard]] std::string ignored_header(const std::vector<std::string>& names);
 [[nodiscard]] std::string request_id_of(const http::RequestHead& head);

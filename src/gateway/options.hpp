@@ -13,6 +13,7 @@ struct GatewayOptions {
   std::vector<std::string> api_keys;       // none = no key is asked for
   std::vector<std::string> allowed_hosts;  // beside the built-in ones
   std::vector<std::string> cors_origins;   // exact origins, or "*"
+  bool allow_templates = false;            // requests may bring a chat template of their own
   bool any_ip_host = false;                // bound beyond loopback: a Host that is an IP address is fine
   base::Bytes body_max{64ULL << 20};
   // Headers of a stream wait for the first content at most this long, so that an early failure is an honest status.

@@ -27,9 +27,10 @@ class NativeRenderer final : public dialect::Renderer {
 };
 
 Result<dialect::Call> parse_native(std::string_view body, const dialect::Edge&) {
-  HEARTH_TRY(auto request, native::read_request(body));
+  std::vector<std::string> ignored;
+  HEARTH_TRY(auto request, native::read_request(body, &ignored));
   return dialect::Call{.request = std::move(request),
-                       .ignored = {},
+                       .ignored = std::move(ignored),
                        .stream = true,
                        .framing = dialect::Framing::kNdjson,
                        .renderer = std::make_unique<NativeRenderer>()};
@@ -47,9 +48,11 @@ rt::Task<Result<void>> Gateway::unload_model(std::string name) {
 
 rt::Task<Result<void>> Gateway::remove_model(std::string name) {
   HEARTH_CO_TRY(const auto entry, co_await work_.run([&] { return library_.find(name); }));
+  // First from the library: who waits for the unloading one must not find it and load it again.
+  HEARTH_CO_CHECK(co_await work_.run([&] { return library_.remove(name); }));
   const auto unloaded = co_await manager_.unload(entry.name.key());
   if (!unloaded && unloaded.error().code != ErrorCode::kModelNotFound) co_return unloaded;
-  co_return co_await work_.run([&] { return library_.remove(name); });
+  co_return Result<void>{};
 }
 
 void Gateway::add_native_routes() {

@@ -102,8 +102,15 @@ void Gateway::add_ollama_routes() {
 
 rt::Task<void> Gateway::load_only(Request request, ollama::OllamaCall parsed, dialect::Edge edge,
                                   ResponseWriter& writer) {
-  const auto& envelope = domain::envelope_of(parsed.call.request);
+  auto& envelope = domain::envelope_of(parsed.call.request);
   const std::string model = envelope.model;
+  const auto& ignored = parsed.call.ignored;
+  auto accepted = apply_headers(request.headers, envelope);
+  if (accepted && envelope.strict) accepted = check_strict(ignored);
+  if (!accepted) {
+    co_await send_error(writer, kOllama, std::move(accepted).error(), request);
+    co_return;
+  }
   if (parsed.unload) {
     const auto done = co_await unload_model(model);
     // Not loaded is what was asked for; an unknown model is not.
@@ -120,7 +127,9 @@ rt::Task<void> Gateway::load_only(Request request, ollama::OllamaCall parsed, di
     }
     lease->set_keep_alive(envelope.keep_alive);
   }
-  co_await send(writer, json_response(ollama::load_body(model, edge, parsed.unload, parsed.chat)));
+  http::Response response = json_response(ollama::load_body(model, edge, parsed.unload, parsed.chat));
+  if (!ignored.empty()) response.headers.set("hearth-ignored-parameters", ignored_header(ignored));
+  co_await send(writer, std::move(response));
 }
 
 }  // namespace hearth::gateway

@@ -46,7 +46,8 @@ struct ClientOptions {
 };
 
 // HTTP/1.1 client for one endpoint, with keep-alive. One per event loop; all calls on that loop. No redirects, no
-// retries but one: a reused idle connection that turns out closed before any byte of the answer is replaced once (`resend`).
+// retries but one: a reused idle connection that turns out closed before any byte of the answer is replaced once
+// (`resend`).
 class Client {
  public:
   Client(rt::Executor executor, Endpoint endpoint, ClientOptions options = {});

@@ -230,15 +230,14 @@ TEST(Client, whatWasReadAndNotAnsweredIsSentAgainOnlyIfThatIsHarmless) {
   const std::string ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
   for (const bool resend : {true, false}) {
     Scripted server(resend ? std::vector{ok + "|", ok} : std::vector{ok + "|"});
-    with_client(
-        server.endpoint(),
-        [&](Client& client) -> rt::Task<void> {
-          EXPECT_TRUE((co_await client.fetch(get("/"), soon())).has_value());
-          const auto answer = co_await client.fetch(get("/"), soon());
-          EXPECT_EQ(answer.has_value(), resend);
-          if (!resend) EXPECT_EQ(answer.error().code, ErrorCode::kStreamCut);
-        },
-        {.resend = resend});
+    with_client(server.endpoint(),
+                [&](Client& client) -> rt::Task<void> {
+                  EXPECT_TRUE((co_await client.fetch(get("/"), soon())).has_value());
+                  const auto answer = co_await client.fetch(get("/"), soon());
+                  EXPECT_EQ(answer.has_value(), resend);
+                  if (!resend) EXPECT_EQ(answer.error().code, ErrorCode::kStreamCut);
+                },
+                {.resend = resend});
   }
 }
 

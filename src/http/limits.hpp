@@ -17,7 +17,7 @@ struct Limits {
   std::chrono::milliseconds body_grace = 60s;     // a body may take so long, and a second more for each body_rate_min
   base::Bytes body_rate_min{4ULL << 10};          // of bytes that have arrived
   base::Bytes bodies_max{1ULL << 30};             // of all requests together, until they are answered; beyond: 503
-  std::chrono::milliseconds write_timeout = 60s;  // per write
+  std::chrono::milliseconds write_timeout = 60s;  // per write, and a second more for each 64 KiB of it
   std::chrono::milliseconds idle_timeout = 120s;  // keep-alive connection without a request
   std::size_t connections_max = 16384;  // beyond: the oldest without a complete header goes first, then the oldest idle
                                         // one, then the oldest whose body is still arriving

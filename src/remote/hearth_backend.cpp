@@ -47,7 +47,7 @@ class Stream final : public backend::EventStream {
   }
 
   std::unique_ptr<http::ClientResponse> response_;
-  http::NdjsonReader reader_;
+  http::NdjsonReader reader_{base::Bytes{1ULL << 30}};  // the tokens of the longest body in one line
   Error cut_;
 };
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <memory>
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -9,20 +9,25 @@
 namespace hearth::sched {
 
 // "Something changed, look again", for coroutines of one loop. Waiting starts at the call of wait, so that nothing is
-// lost between a check and the wait on the same loop.
+// lost between a check and the wait on the same loop. REQUIRES: it outlives the waiters.
 class Condition {
  public:
   [[nodiscard]] rt::Task<void> wait(base::Deadline deadline = {}) {
-    auto flag = std::make_shared<rt::SignalFlag>();  // shared: a cancelled waiter leaves it in the list
-    waiters_.push_back(flag);
-    co_await flag->wait(deadline);
+    struct Waiter {
+      Condition& condition;
+      rt::SignalFlag flag;
+      explicit Waiter(Condition& c) : condition(c) { c.waiters_.push_back(&flag); }
+      ~Waiter() { std::erase(condition.waiters_, &flag); }
+    };
+    Waiter waiter(*this);
+    co_await waiter.flag.wait(deadline);
   }
   void notify_all() {
-    for (const auto& flag : std::exchange(waiters_, {})) flag->set();
+    for (auto* const flag : std::exchange(waiters_, {})) flag->set();
   }
 
  private:
-  std::vector<std::shared_ptr<rt::SignalFlag>> waiters_;
+  std::vector<rt::SignalFlag*> waiters_;
 };
 
 }  // namespace hearth::sched

@@ -84,6 +84,10 @@ rt::Task<Result<Lease>> ModelManager::acquire(store::LibraryEntry entry, domain:
         publish();
         co_return lease;
       }
+      if (same_file) {
+        HEARTH_CO_CHECK(co_await check_larger(slot, wanted));
+        if (slot->state != SlotState::kReady) continue;  // somebody else came first
+      }
       log_.info("model {}: reloading {}", slot->entry.id(),
                 same_file ? fmt::format("with a context of {} instead of {}", wanted, loaded)
                           : "because its file is another one now");
@@ -99,18 +103,24 @@ rt::Task<Result<Lease>> ModelManager::acquire(store::LibraryEntry entry, domain:
     };
     const Waiting counted(*slot);
     while (slot->state == SlotState::kLoading) co_await changed_.wait();
-    if (slot->state == SlotState::kGone && !slot->failure.message.empty()) co_return fail(slot->failure);
+    // A load that was asked to be larger than this request needs may have failed for that.
+    const bool for_us = slot->context_tokens <= std::max(usual_context(card), wish.context_tokens.value_or(0));
+    if (slot->state == SlotState::kGone && !slot->failure.message.empty() && for_us) co_return fail(slot->failure);
     if (slot->state == SlotState::kDraining || slot->state == SlotState::kStopping) co_await changed_.wait();
   }
+}
+
+std::int32_t ModelManager::usual_context(const domain::ModelCard& card) const {
+  constexpr std::int32_t kDefaultContext = 8192;
+  const std::int32_t usual = options_.context_tokens > 0 ? options_.context_tokens : kDefaultContext;
+  return card.context_tokens > 0 ? std::min(usual, card.context_tokens) : usual;
 }
 
 ModelManager::SlotPtr ModelManager::start_loading(const store::LibraryEntry& entry, const domain::ModelCard& card,
                                                   const LoadWish& wish) {
   auto slot = std::make_shared<Slot>(Slot{.key = entry.name.key(), .entry = entry, .card = card});
   // A wish may enlarge the context that everybody gets, never shrink it.
-  constexpr std::int32_t kDefaultContext = 8192;
-  const std::int32_t usual = options_.context_tokens > 0 ? options_.context_tokens : kDefaultContext;
-  slot->context_tokens = std::max(usual, wish.context_tokens.value_or(0));
+  slot->context_tokens = std::max(usual_context(card), wish.context_tokens.value_or(0));
   slot->card.tensors.clear();  // what a loaded model's listing needs is little, and it is copied often
   slot->card.metadata.clear();
   if (card.context_tokens > 0) slot->context_tokens = std::min(slot->context_tokens, card.context_tokens);

@@ -114,10 +114,13 @@ class ModelManager {
   using SlotPtr = std::shared_ptr<Slot>;
 
   [[nodiscard]] Result<void> admit(const Slot& slot);
+  [[nodiscard]] std::int32_t usual_context(const domain::ModelCard& card) const;
   [[nodiscard]] SlotPtr start_loading(const store::LibraryEntry& entry, const domain::ModelCard& card,
                                       const LoadWish& wish);
   [[nodiscard]] rt::Task<void> load(SlotPtr slot);
   [[nodiscard]] rt::Task<Result<void>> bring_up(SlotPtr slot);
+  [[nodiscard]] rt::Task<Result<base::Bytes>> estimate(std::filesystem::path path, std::int32_t context_tokens);
+  [[nodiscard]] rt::Task<Result<void>> check_larger(SlotPtr slot, std::int32_t context_tokens);
   [[nodiscard]] rt::Task<Result<void>> make_room(SlotPtr slot, base::Bytes needed);
   [[nodiscard]] Room room_for_another(base::Bytes needed) const;
   [[nodiscard]] rt::Task<Result<RunnerInfo>> wait_until_ready(SlotPtr slot);

@@ -23,7 +23,7 @@ enum class Verdict {
 // is (`available` alone does not see that, because weights are mapped files).
 [[nodiscard]] Verdict room_for(const Room& room);
 
-// What would be left for the model if no other one were loaded.
+// What there would be for the model if no other one were loaded.
 [[nodiscard]] base::Bytes most_room(const Room& room);
 
 }  // namespace hearth::sched

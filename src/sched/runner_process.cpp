@@ -53,7 +53,11 @@ rt::Task<void> ModelManager::load(SlotPtr slot) {
     ++stats_.load_failures;
     log_.error("model {}: {}", slot->entry.id(), result.error().message);
     slot->failure = std::move(result).error();
-    slot->process.reset();
+    if (slot->process) {
+      slot->process->signal(SIGKILL);
+      co_await slot->process->wait();
+      slot->process.reset();
+    }
     forget(slot);
     co_return;
   }
@@ -61,7 +65,7 @@ rt::Task<void> ModelManager::load(SlotPtr slot) {
   slot->state = SlotState::kReady;
   slot->memory = {slot->info.memory_bytes};
   slot->last_used = clock_.now();
-  if (options_.keep_alive != base::kForever && slot->waiting == 0)
+  if (options_.keep_alive != base::kForever)  // whoever waits for it takes a lease, which ends that
     slot->expires = base::Deadline::after(options_.keep_alive, slot->last_used).at();
   const auto& can = slot->info.capabilities;
   log_.info("model {}: loaded in {} on {}, context {} of {}, {} slots, {}", slot->entry.id(),
@@ -73,15 +77,37 @@ rt::Task<void> ModelManager::load(SlotPtr slot) {
   changed_.notify_all();
 }
 
-rt::Task<Result<void>> ModelManager::bring_up(SlotPtr slot) {
-  const store::LoadShape shape{.context_tokens = slot->context_tokens,
+// Checks the file's structure on the way.
+rt::Task<Result<base::Bytes>> ModelManager::estimate(std::filesystem::path path, std::int32_t context_tokens) {
+  const store::LoadShape shape{.context_tokens = context_tokens,
                                .parallel = options_.parallel,
                                .batch_tokens = options_.batch_tokens > 0 ? options_.batch_tokens : 512};
-  HEARTH_CO_TRY(const auto needed, co_await work_.run([&]() -> Result<base::Bytes> {
-    HEARTH_CHECK(store::check_structure(slot->entry.path));
-    HEARTH_TRY(const auto header, store::read_gguf(slot->entry.path));
-    return store::estimate_memory(header, shape).total();
-  }));
+  co_return co_await work_.run([&]() -> Result<base::Bytes> {
+    HEARTH_CHECK(store::check_structure(path));
+    HEARTH_TRY(const auto header, store::read_gguf(path));
+    HEARTH_TRY(const auto parts, store::gguf_parts(path, header));
+    base::Bytes others;
+    for (const auto& part : parts) {
+      std::error_code error;
+      if (part != path) others += {std::filesystem::file_size(part, error)};
+      if (error) return fail(ErrorCode::kIo, fmt::format("cannot read {}: {}", part.string(), error.message()));
+    }
+    return store::estimate_memory(header, shape, others).total();
+  });
+}
+
+// A larger context for a loaded model: whether it would fit, so that nothing is unloaded in vain.
+rt::Task<Result<void>> ModelManager::check_larger(SlotPtr slot, std::int32_t context_tokens) {
+  HEARTH_CO_TRY(const auto needed, co_await estimate(slot->entry.path, context_tokens));
+  const Room room = room_for_another(needed);
+  if (room_for(room) != Verdict::kNever) co_return Result<void>{};
+  co_return fail(ErrorCode::kInsufficientMemory,
+                 fmt::format("model '{}' with a context of {} needs about {} and {} are available", slot->entry.id(),
+                             context_tokens, base::human(needed), base::human(most_room(room))));
+}
+
+rt::Task<Result<void>> ModelManager::bring_up(SlotPtr slot) {
+  HEARTH_CO_TRY(const auto needed, co_await estimate(slot->entry.path, slot->context_tokens));
   HEARTH_CO_CHECK(co_await make_room(slot, needed));
   std::error_code error;
   std::filesystem::create_directories(options_.log_folder, error);
@@ -137,7 +163,10 @@ rt::Task<Result<void>> ModelManager::make_room(SlotPtr slot, base::Bytes needed)
       slot->memory = needed;
       co_return Result<void>{};
     }
-    if (const SlotPtr victim = least_recently_used(true)) {
+    const bool one_goes = std::ranges::any_of(slots_, [](const auto& e) {
+      return e.second->state == SlotState::kDraining || e.second->state == SlotState::kStopping;
+    });
+    if (const SlotPtr victim = one_goes ? nullptr : least_recently_used(true)) {
       ++stats_.evictions;
       log_.info("model {}: evicted to make room for {} ({})", victim->entry.id(), slot->entry.id(),
                 counted ? "memory" : "the limit of loaded models");
@@ -147,7 +176,7 @@ rt::Task<Result<void>> ModelManager::make_room(SlotPtr slot, base::Bytes needed)
     }
     // All are busy: the one unused longest takes no new requests, so that this model gets its turn when the running
     // ones end.
-    if (const SlotPtr next = least_recently_used(false)) next->state = SlotState::kDraining;
+    if (const SlotPtr next = one_goes ? nullptr : least_recently_used(false)) next->state = SlotState::kDraining;
     if (deadline.passed(clock_.now()))
       co_return fail(
           Error{.code = ErrorCode::kOverloaded,

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "base/clock.hpp"
 #include "base/result.hpp"
 
 namespace hearth::store {
@@ -10,9 +11,9 @@ namespace hearth::store {
 // An advisory lock between processes (flock) that ends with its holder, also by kill -9. The file stays.
 class FileLock {
  public:
-  // Waits for the holder; the folder is made if absent. kIo names the file.
+  // Waits some seconds for the holder; the folder is made if absent. kIo and kConflict name the file.
   [[nodiscard]] static Result<FileLock> take(const std::filesystem::path& file);
-  // kConflict if another process holds it.
+  // kConflict at once if another process holds it.
   [[nodiscard]] static Result<FileLock> try_take(const std::filesystem::path& file);
   FileLock(FileLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   FileLock& operator=(FileLock&&) = delete;
@@ -20,7 +21,7 @@ class FileLock {
 
  private:
   explicit FileLock(int fd) : fd_(fd) {}
-  [[nodiscard]] static Result<FileLock> open(const std::filesystem::path& file, int operation);
+  [[nodiscard]] static Result<FileLock> open(const std::filesystem::path& file, base::Deadline deadline);
   int fd_;
 };
 

@@ -2,8 +2,6 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_future.hpp>
-#include <cerrno>
-#include <csignal>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -52,6 +50,7 @@ gateway::GatewayOptions gateway_options(const config::Settings& s) {
   ::gethostname(name, sizeof name - 1);
   o.allowed_hosts = {"localhost", "127.0.0.1", "[::1]", "host.docker.internal", s.text("server.host"), name};
   for (const auto& host : s.list("server.allowed_host")) o.allowed_hosts.push_back(host);
+  o.allow_templates = s.flag("server.allow_templates");
   o.any_ip_host = !is_loopback(s.text("server.host"));
   o.header_hold = to_ms(s.duration("server.header_hold"));
   return o;
@@ -75,15 +74,15 @@ Result<void> make_private_folder(const std::filesystem::path& folder) {
   return {};
 }
 
-// Removes the folders ("PID-...") of servers that were killed and could not do it themselves.
+std::filesystem::path lock_of(const std::filesystem::path& folder) { return folder / "lock"; }
+
+// Removes the folders of servers that were killed and could not do it themselves: nobody holds their lock.
 void remove_leftovers(const std::filesystem::path& run) {
   std::error_code error;
   for (std::filesystem::directory_iterator it(run, error), end; !error && it != end; it.increment(error)) {
-    const std::string name = it->path().filename().string();
-    const auto pid = base::parse_int(name.substr(0, name.find('-')));
-    const bool dead = pid && *pid > 0 && ::kill(static_cast<pid_t>(*pid), 0) != 0 && errno == ESRCH;
     std::error_code ignored;
-    if (dead) std::filesystem::remove_all(it->path(), ignored);
+    if (!it->is_directory(ignored) || !store::FileLock::try_take(lock_of(it->path()))) continue;
+    std::filesystem::remove_all(it->path(), ignored);
   }
 }
 
@@ -158,8 +157,14 @@ Result<void> Server::start() {
     return fail(ErrorCode::kInvalidRequest, "--tls-cert and --tls-key go together");
   if (!certificate.empty()) tls = http::TlsFiles{.certificate = certificate, .key = key};
   HEARTH_CHECK(make_private_folder(manager_.options().socket_folder.parent_path()));
-  remove_leftovers(manager_.options().socket_folder.parent_path());
-  HEARTH_CHECK(make_private_folder(manager_.options().socket_folder));
+  {  // one server at a time, so that none removes a folder that another has made and not locked yet
+    const auto& own = manager_.options().socket_folder;
+    HEARTH_TRY(const auto alone, store::FileLock::take(lock_of(own.parent_path())));
+    remove_leftovers(own.parent_path());
+    HEARTH_CHECK(make_private_folder(own));
+    HEARTH_TRY(auto held, store::FileLock::try_take(lock_of(own)));
+    lock_.emplace(std::move(held));
+  }
   HEARTH_CHECK(
       server_.listen({.host = host, .port = static_cast<std::uint16_t>(settings_.integer("server.port"))}, tls));
   if (const auto& path = settings_.text("server.unix"); !path.empty())

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/clock.hpp"
@@ -13,6 +14,7 @@
 #include "rt/signal_flag.hpp"
 #include "rt/work_threads.hpp"
 #include "sched/model_manager.hpp"
+#include "store/file_lock.hpp"
 #include "store/library.hpp"
 
 namespace hearth::apps {
@@ -41,6 +43,7 @@ class Server {
   base::Log& log_;
   base::SystemClock clock_;
   rt::SignalFlag end_;
+  std::optional<store::FileLock> lock_;  // of the folder with the runners' sockets
   rt::IoThreads threads_;
   rt::WorkThreads work_;
   store::Library library_;

@@ -40,6 +40,9 @@ class Worker {
   Worker(const Arguments& arguments, runner::RunnerService& service, const base::Clock& clock, base::Log& log)
       : thread_([&](const std::stop_token& stop) { work(arguments, service, clock, log, stop); }) {}
 
+  // Until the model has failed for good.
+  [[nodiscard]] rt::Task<void> failed() { co_await failed_.wait(); }
+
  private:
   void work(const Arguments& arguments, runner::RunnerService& service, const base::Clock& clock, base::Log& log,
             const std::stop_token& stop) {
@@ -54,8 +57,10 @@ class Worker {
     engine_ = engine::core::make_token_engine(*std::move(model), arguments.engine, clock, log);
     service.set_engine(*engine_);
     runner::drive(*engine_, stop);
+    if (engine_->failed()) failed_.set();
   }
 
+  rt::SignalFlag failed_;
   std::unique_ptr<engine::Engine> engine_;  // outlives the server, which ends before this object
   std::jthread thread_;
 };
@@ -93,8 +98,13 @@ rt::Task<void> run(const Arguments& arguments, rt::IoThreads& threads, base::Log
   }
   rt::Signals signals(co_await rt::current_executor(), {SIGTERM, SIGINT});
   auto next = [](rt::Signals& s) -> rt::Task<void> { (void)co_await s.next(); };
-  co_await rt::race(next(signals), parent_gone());
-  co_await server.stop(std::chrono::milliseconds(0));
+  auto told = [](rt::Task<void> a, rt::Task<void> b) -> rt::Task<void> {
+    co_await rt::race(std::move(a), std::move(b));
+  };
+  const auto why = co_await rt::race(told(next(signals), parent_gone()), worker.failed());
+  const bool failed = why.index() == 1;  // the next request starts a new process
+  if (failed) exit_code = 1;
+  co_await server.stop(failed ? std::chrono::seconds(5) : std::chrono::seconds(0));
 }
 
 }  // namespace

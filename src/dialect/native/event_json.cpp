@@ -79,7 +79,8 @@ struct EventWriter {
   Writer& open(std::string_view name) const { return w.key(name).begin_object(); }
   void operator()(const domain::Started& e) const {
     open("started").field("id", e.id).field("model", e.model).field("served_by", e.served_by).field("device", e.device);
-    w.field("prompt_tokens", e.prompt_tokens).field("cached_tokens", e.cached_tokens).end_object();
+    w.field("prompt_tokens", e.prompt_tokens).field("cached_tokens", e.cached_tokens);
+    w.field("queued", e.queued.count()).end_object();
   }
   void operator()(const domain::BlockOpened& e) const {
     open("block_opened").field("choice", e.choice).field("index", e.index).field("kind", name_of(kBlocks, e.kind));
@@ -207,6 +208,7 @@ void read_event_fields(Object& in, std::optional<domain::Event>& out) {
     o.text("device", e.device);
     o.integer("prompt_tokens", e.prompt_tokens, 0, kInt32Max);
     o.integer("cached_tokens", e.cached_tokens, 0, kInt32Max);
+    read_nanoseconds(o, "queued", e.queued);
     out = std::move(e);
   });
   in.object("block_opened", [&](Object& o) {

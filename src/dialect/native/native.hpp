@@ -14,7 +14,8 @@
 namespace hearth::dialect::native {
 
 [[nodiscard]] std::string write_request(const domain::Request& request);
-[[nodiscard]] Result<domain::Request> read_request(std::string_view text);
+// `ignored` gets the paths of unknown fields.
+[[nodiscard]] Result<domain::Request> read_request(std::string_view text, std::vector<std::string>* ignored = nullptr);
 
 [[nodiscard]] std::string write_event(const domain::Event& event);
 [[nodiscard]] Result<domain::Event> read_event(std::string_view text);

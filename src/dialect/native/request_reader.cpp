@@ -112,10 +112,15 @@ void read_sampling(Object& in, domain::Sampling& s) {
   in.number("frequency_penalty", s.frequency_penalty, -kAny, kAny);
   in.integer("repeat_last_n", s.repeat_last_n, -1, kInt32Max);
   in.each("logit_bias", [&](const Item& pair) {
-    std::vector<double> values;
-    pair.each([&](const Item& v) { values.push_back(v.number()); });
-    if (values.size() != 2) return pair.fail("must be [token, bias]");
-    s.logit_bias[static_cast<domain::Token>(values[0])] = values[1];
+    std::optional<domain::Token> token;
+    std::optional<double> bias;
+    std::size_t count = 0;
+    pair.each([&](const Item& v) {
+      if (++count == 1) token = static_cast<domain::Token>(v.integer(kInt32Min, kInt32Max));
+      if (count == 2) bias = v.number();
+    });
+    if (count != 2) return pair.fail("must be [token, bias]");
+    s.logit_bias[*token] = *bias;
   });
   if (const auto item = in.get("seed")) {
     const std::string text = item->text();
@@ -254,10 +259,10 @@ domain::Request read_by_kind(Object& in) {
 
 }  // namespace
 
-Result<domain::Request> read_request(std::string_view text) {
+Result<domain::Request> read_request(std::string_view text, std::vector<std::string>* ignored) {
   domain::Request request;
-  HEARTH_TRY(const auto report, json::read_object(text, [&](Object& in) { request = read_by_kind(in); }));
-  (void)report;
+  HEARTH_TRY(auto report, json::read_object(text, [&](Object& in) { request = read_by_kind(in); }));
+  if (ignored != nullptr) *ignored = std::move(report.ignored);
   return request;
 }
 

@@ -29,7 +29,9 @@ void read_generate(Object& in, Generate& out) {
   in.text("prompt", out.prompt);
   in.text("suffix", out.suffix);
   in.text("system", out.system);
-  in.text("template", out.chat.template_override);
+  std::string go_template;  // ours are jinja
+  in.text("template", go_template);
+  if (!go_template.empty()) in.ignore("template");
   in.boolean("raw", out.raw);
   read_format(in, out.chat.response_format);
   read_think(in, out.chat.reasoning);
@@ -40,9 +42,9 @@ void read_generate(Object& in, Generate& out) {
     if (out.raw) in.ignore("raw");
     if (middle) in.ignore("suffix");
   } else if (middle && !out.raw) {
-    in.ignore({"system", "template", "think"});
+    in.ignore({"system", "think"});
   }
-  if (out.raw && (!out.system.empty() || !out.chat.template_override.empty() || in.has("context")))
+  if (out.raw && (!out.system.empty() || !go_template.empty() || in.has("context")))
     in.fail("raw", "mode does not take template, system or context");
 }
 

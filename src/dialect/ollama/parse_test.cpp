@@ -110,7 +110,6 @@ TEST(Generate, ThreeKindsOfRequest) {
   const auto templated = request_of<ChatRequest>(parse_generate(kGenerate, {}));
   EXPECT_EQ(templated.messages, (std::vector<Message>{{Role::kSystem, {TextPart{"s"}}},
                                                       {Role::kUser, {ImagePart{.data = "hi"}, TextPart{"hi"}}}}));
-  EXPECT_EQ(templated.template_override, "t");
   EXPECT_EQ(templated.reasoning.effort, Reasoning::Effort::kNone);
   EXPECT_EQ(templated.response_format.kind, ResponseFormat::Kind::kJson);
   EXPECT_FALSE(templated.generation.truncate);

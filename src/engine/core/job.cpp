@@ -69,7 +69,8 @@ void start(Job& job, const ModelInfo& info) {
                                            .served_by = info.engine,
                                            .device = info.capabilities.device,
                                            .prompt_tokens = job.usage.prompt,
-                                           .cached_tokens = job.usage.cached});
+                                           .cached_tokens = job.usage.cached,
+                                           .queued = job.admitted - job.submitted});
 }
 
 void open(Choice& choice) {

@@ -13,6 +13,9 @@ namespace {
 constexpr std::int32_t kChoicesMax = 128;     // n
 constexpr std::size_t kAllChoicesMax = 4096;  // prompts x n, as domain::AnswerBuilder takes them
 constexpr std::int32_t kTopLogprobsMax = 20;
+constexpr std::size_t kInputsMax = 2048;      // texts to embed at once, as OpenAI has it
+constexpr std::size_t kStopsMax = 64;         // every token's text is looked through for all of them
+constexpr std::size_t kStopBytesMax = 16384;  // together
 
 std::uint64_t random_seed() {
   std::random_device source;
@@ -101,6 +104,13 @@ Result<PreparedGeneration> prepare_generation(const TokenModel& model, const Pre
     return invalid(fmt::format("top_logprobs is {}; allowed: 0 to {}", settings.top_logprobs, kTopLogprobsMax),
                    "top_logprobs");
   }
+  std::size_t stop_bytes = 0;
+  for (const auto& stop : settings.stop) stop_bytes += stop.size();
+  if (settings.stop.size() > kStopsMax || stop_bytes > kStopBytesMax) {
+    return invalid(fmt::format("stop has {} texts of {} bytes; allowed: {} texts of {} bytes together",
+                               settings.stop.size(), stop_bytes, kStopsMax, kStopBytesMax),
+                   "stop");
+  }
   for (const auto& [token, bias] : settings.sampling.logit_bias) {
     if (token < 0 || token >= model.vocab().size()) {
       return invalid(fmt::format("logit_bias has token {}, which is not in the vocabulary of {} tokens", token,
@@ -147,6 +157,10 @@ Result<Prepared> prepare(const TokenModel& model, const PrepareLimits& limits,
 }
 
 Result<Prepared> prepare(const TokenModel& model, const PrepareLimits& limits, const domain::EmbedRequest& request) {
+  if (request.inputs.size() > kInputsMax) {
+    return fail(ErrorCode::kInvalidRequest,
+                fmt::format("input has {} texts; allowed: {}", request.inputs.size(), kInputsMax), "input");
+  }
   PreparedEmbedding out{.inputs = {}, .dimensions = request.dimensions, .normalize = request.normalize, .dropped = 0};
   std::int32_t most = limits.embed_tokens;
   if (request.envelope.context_tokens && *request.envelope.context_tokens > 0)

@@ -32,14 +32,24 @@ std::vector<std::size_t> droppable(const std::vector<domain::Message>& messages)
 
 domain::ChatRequest without(const domain::ChatRequest& chat, std::span<const std::size_t> dropped) {
   domain::ChatRequest out = chat;
-  for (auto i = dropped.rbegin(); i != dropped.rend(); ++i)
-    out.messages.erase(out.messages.begin() + static_cast<std::ptrdiff_t>(*i));
+  auto next = dropped.begin();
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < out.messages.size(); ++i) {
+    if (next != dropped.end() && *next == i) {
+      ++next;
+    } else {
+      if (kept != i) out.messages[kept] = std::move(out.messages[i]);
+      ++kept;
+    }
+  }
+  out.messages.resize(kept);
   return out;
 }
 
 // The chat with as few of the oldest messages dropped as needed. A template may refuse what is left (an answer before
-// the first question): then one more goes. Binary search: each probe renders and tokenizes the whole chat.
+// the first question): then one more goes, a few times. Binary search: each probe renders and tokenizes the whole chat.
 std::optional<Fitted> fit(const TokenModel& model, const domain::ChatRequest& chat, std::size_t limit) {
+  constexpr std::size_t kRefusalsMax = 4;
   const auto candidates = droppable(chat.messages);
   std::optional<Fitted> best;
   std::size_t low = 1;
@@ -48,7 +58,8 @@ std::optional<Fitted> fit(const TokenModel& model, const domain::ChatRequest& ch
     std::size_t count = low + (high - low) / 2;
     const std::size_t probed = count;
     auto fitted = render(model, without(chat, std::span(candidates).first(count)));
-    while (!fitted && count < high) fitted = render(model, without(chat, std::span(candidates).first(++count)));
+    while (!fitted && count < std::min(high, probed + kRefusalsMax))
+      fitted = render(model, without(chat, std::span(candidates).first(++count)));
     if (fitted && fitted->tokens.size() <= limit) {
       best = *std::move(fitted);
       high = probed - 1;

@@ -77,6 +77,7 @@ class TokenEngine final : public Engine {
   }
 
   bool step() override { return scheduler_.step(); }
+  [[nodiscard]] bool failed() const override { return scheduler_.failed(); }
   void wait(std::stop_token stop) override {
     if (scheduler_.idle()) inbox_.wait(std::move(stop));
   }

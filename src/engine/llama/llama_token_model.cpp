@@ -161,7 +161,10 @@ DecodeStatus LlamaTokenModel::embed(std::span<const BatchToken> batch) {
   }
   if (!parts_.embedder) {
     parts_.embedder = Embedder::create(parts_.model.get(), parts_.embedding);
-    if (!parts_.embedder) return DecodeStatus::kFailed;
+    if (!parts_.embedder) {  // the memory it takes is not there now; chats go on
+      log_->error("llama: no memory for a context that embeds");
+      return DecodeStatus::kNoSpace;
+    }
   }
   return parts_.embedder->embed(batch);
 }

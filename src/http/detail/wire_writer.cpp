@@ -8,6 +8,8 @@ namespace hearth::http::detail {
 
 namespace {
 
+constexpr base::Bytes kSlowestReader{64ULL << 10};  // per second, of an answer that is longer than the timeout allows
+
 std::unexpected<Error> misuse(const char* what) { return fail(ErrorCode::kInternal, what); }
 
 std::optional<std::uint64_t> given_length(const Headers& headers) {
@@ -100,7 +102,9 @@ rt::Task<Result<void>> WireWriter::finish() {
 rt::Task<Result<void>> WireWriter::send(std::string head, std::string body, std::string_view tail, State next) {
   state_ = State::kBroken;  // until the bytes are out: a write that is given up midway leaves a broken answer
   sending_last_ = next == State::kComplete;
-  auto sent = co_await wire_.write(std::move(head), std::move(body), tail, base::Deadline::after(facts_.write_timeout));
+  const std::chrono::seconds for_size(body.size() / kSlowestReader.count);
+  auto sent = co_await wire_.write(std::move(head), std::move(body), tail,
+                                   base::Deadline::after(facts_.write_timeout + for_size));
   sending_last_ = false;
   if (!sent) {
     if (const auto broken = std::exchange(on_broken_, nullptr)) broken();

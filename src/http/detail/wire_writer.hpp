@@ -35,8 +35,6 @@ class WireWriter final : public ResponseWriter {
 
   // The client or the server leaves: requests the stop. Only the first call counts.
   void leave(CancelReason reason);
-  // No answer from now on keeps the connection.
-  void close_after() { facts_.keep_alive = false; }
   // All of the answer is with the kernel.
   [[nodiscard]] bool complete() const { return state_ == State::kComplete || (sending_last_ && wire_.sent()); }
   [[nodiscard]] bool keep_alive() const { return complete() && facts_.keep_alive; }

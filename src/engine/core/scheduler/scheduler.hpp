@@ -35,6 +35,7 @@ class Scheduler {
   bool step();
   void shut_down();
   // Nothing can happen before there is mail.
+  [[nodiscard]] bool failed() const { return broken_; }
   [[nodiscard]] bool idle() const { return idle_; }
 
  private:
