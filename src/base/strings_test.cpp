@@ -14,6 +14,11 @@ TEST(Strings, CaseAndTrim) {
   EXPECT_EQ(trim("  "), "");
 }
 
+TEST(Strings, OneLineHasNoControlCharacters) {
+  EXPECT_EQ(one_line("/a b\n\x1b[2J\x7f\xC3\xA9"), "/a b\\x0a\\x1b[2J\\x7f\xC3\xA9");
+  EXPECT_EQ(one_line(""), "");
+}
+
 TEST(Strings, SplitKeepsEmptyPieces) {
   EXPECT_EQ(split("a,,b,", ','), (std::vector<std::string_view>{"a", "", "b", ""}));
   EXPECT_EQ(split("", ','), (std::vector<std::string_view>{""}));

@@ -220,3 +220,42 @@ def test_unix_socket(serve, home):
         assert client.post("/v1/chat/completions", json=CHAT).status_code == 200
     server.stop()
     assert not os.path.exists(path)
+
+
+CHAT = {"kind": "chat", "model": "ember", "messages": [{"role": "user", "parts": [{"text": "Hello"}]}]}
+
+
+def test_templates_of_requests_are_refused_unless_allowed(server, serve):
+    body = {**CHAT, "template_override": "{{ messages[0].content }}"}
+    refused = server.http.post("/hearth/v1/run", json=body)
+    assert refused.status_code == 400 and refused.json()["error"]["param"] == "template_override", refused.text
+    assert "--allow-templates" in refused.json()["error"]["message"]
+    assert serve("--allow-templates").http.post("/hearth/v1/run", json=body).status_code == 200
+    ollama = server.http.post("/api/generate", json={"model": "ember", "prompt": "Hello", "stream": False, "template": "{{ .Prompt }}"})
+    assert ollama.status_code == 200 and ollama.headers["hearth-ignored-parameters"] == "template"
+
+
+def test_unknown_fields_of_the_native_dialect_are_named(server):
+    body = {**CHAT, "max_token": 3}
+    assert server.http.post("/hearth/v1/run", json=body).headers["hearth-ignored-parameters"] == "max_token"
+    assert server.http.post("/hearth/v1/run", json=body, headers={"hearth-strict": "1"}).status_code == 400
+
+
+def test_strict_holds_for_loading_too(server):
+    body = {"model": "ember", "prompt": "", "options": {"numa": True}}
+    loaded = server.http.post("/api/generate", json=body)
+    assert loaded.status_code == 200 and "options.numa" in loaded.headers["hearth-ignored-parameters"]
+    assert server.http.post("/api/generate", json=body, headers={"hearth-strict": "1"}).status_code == 400
+
+
+def test_numbers_of_texts_are_bounded(server):
+    many = server.http.post("/v1/embeddings", json={"model": "ember", "input": ["a"] * 2049})
+    assert many.status_code == 400 and "2048" in many.text, many.text
+    stops = server.http.post("/v1/completions", json={"model": "ember", "prompt": "a", "max_tokens": 1, "stop": ["s" * 20000]})
+    assert stops.status_code == 400 and "stop" in stops.text, stops.text
+
+
+def test_a_request_makes_one_line_of_the_log(server):
+    server.http.get("/first%0Asecond%1B[2Jthird")
+    text = server.log_text()
+    assert "/first\\x0asecond\\x1b[2Jthird" in text and "\nsecond" not in text

@@ -43,7 +43,9 @@ TEST(Faults, FailureAtAnyStepFailsEverything) {
     h.control->on_batch = [n](std::uint64_t at, auto) { return at == n ? DecodeStatus::kFailed : DecodeStatus::kOk; };
     std::vector<Harness::Client> clients;
     for (int i = 0; i < 4; ++i) clients.push_back(h.submit(completion(prompt(i), 20)));
+    EXPECT_FALSE(h.engine->failed());
     h.run();
+    EXPECT_TRUE(h.engine->failed());
     for (const auto& client : clients) {
       EXPECT_EQ(client.error().code, ErrorCode::kBackendError);
       EXPECT_EQ(order_violation(client.sink->events(), 1), "");
