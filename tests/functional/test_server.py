@@ -222,11 +222,11 @@ def test_unix_socket(serve, home):
     assert not os.path.exists(path)
 
 
-CHAT = {"kind": "chat", "model": "ember", "messages": [{"role": "user", "parts": [{"text": "Hello"}]}]}
+NATIVE_CHAT = {"kind": "chat", "model": "ember", "messages": [{"role": "user", "parts": [{"text": "Hello"}]}]}
 
 
 def test_templates_of_requests_are_refused_unless_allowed(server, serve):
-    body = {**CHAT, "template_override": "{{ messages[0].content }}"}
+    body = {**NATIVE_CHAT, "template_override": "{{ messages[0].content }}"}
     refused = server.http.post("/hearth/v1/run", json=body)
     assert refused.status_code == 400 and refused.json()["error"]["param"] == "template_override", refused.text
     assert "--allow-templates" in refused.json()["error"]["message"]
@@ -236,7 +236,7 @@ def test_templates_of_requests_are_refused_unless_allowed(server, serve):
 
 
 def test_unknown_fields_of_the_native_dialect_are_named(server):
-    body = {**CHAT, "max_token": 3}
+    body = {**NATIVE_CHAT, "max_token": 3}
     assert server.http.post("/hearth/v1/run", json=body).headers["hearth-ignored-parameters"] == "max_token"
     assert server.http.post("/hearth/v1/run", json=body, headers={"hearth-strict": "1"}).status_code == 400
 
