@@ -56,6 +56,7 @@ rt::Task<void> ModelManager::load(SlotPtr slot) {
     if (slot->process) {
       slot->process->signal(SIGKILL);
       co_await slot->process->wait();
+      if (slot->state != SlotState::kLoading) co_return;  // meanwhile the manager stops: end_runner has the rest
       slot->process.reset();
     }
     forget(slot);
