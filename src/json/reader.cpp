@@ -1,11 +1,12 @@
 #include "json/reader.hpp"
 
+#include <boost/json/basic_parser_impl.hpp>
 #include <boost/json/parse_options.hpp>
-#include <boost/json/stream_parser.hpp>
 #include <cmath>
 #include <fmt/format.h>
 
 #include "base/strings.hpp"
+#include "json/value_handler.hpp"
 #include "json/writer.hpp"
 
 namespace hearth::json {
@@ -60,20 +61,22 @@ void write_value(Writer& w, const Value& value) {
 Result<Value> parse(std::string_view text) {
   bj::parse_options options;
   options.max_depth = 128;
-  bj::stream_parser parser({}, options);
+  bj::basic_parser<ValueHandler> parser(options);
+  parser.handler().stack.reset();
   boost::system::error_code error;
-  const auto consumed = parser.write_some(text.data(), text.size(), error);
+  const auto consumed = parser.write_some(false, text.data(), text.size(), error);
   if (!error && consumed < text.size() && !base::trim(text.substr(consumed)).empty())
     return fail(ErrorCode::kInvalidRequest,
                 fmt::format("body is not valid JSON: unexpected text at byte {}", consumed));
-  if (!error) parser.finish(error);
   if (error == bj::error::too_deep)
     return fail(ErrorCode::kInvalidRequest, "body is not acceptable JSON: nested deeper than 128 levels");
+  if (error == bj::error::exponent_overflow)
+    return fail(ErrorCode::kInvalidRequest, "body is not acceptable JSON: a number is too large");
   if (error == bj::error::incomplete)
     return fail(ErrorCode::kInvalidRequest, text.empty() ? "body is empty; a JSON object is expected"
                                                          : "body is not valid JSON: it ends too early");
   if (error) return fail(ErrorCode::kInvalidRequest, fmt::format("body is not valid JSON (at byte {})", consumed));
-  return parser.release();
+  return parser.handler().stack.release();
 }
 
 std::string to_text(const Value& value) {
