@@ -1,11 +1,10 @@
-#include <cstdlib>
-#include <editline/readline.h>
+#include <cstdio>
 #include <fmt/format.h>
-#include <memory>
 
 #include "base/files.hpp"
 #include "base/strings.hpp"
 #include "cli/generate.hpp"
+#include "cli/line_editor.hpp"
 #include "cli/terminal.hpp"
 #include "dialect/native/native.hpp"
 #include "domain/answer.hpp"
@@ -19,21 +18,15 @@ constexpr std::string_view kHelp =
     "/reset           forget the conversation\n"
     "/save FILE       write the conversation to FILE\n"
     "/load FILE       read a conversation from FILE\n"
-    "/exit            leave (also Ctrl-D); Ctrl-C stops an answer\n";
+    "/exit            leave (also Ctrl-D); Ctrl-C stops an answer, or drops the line\n";
 
-// One line with editing and history on a terminal, plain otherwise. Nothing at the end of input.
-std::optional<std::string> read_line(bool terminal) {
-  if (!terminal) {
-    std::string out;
-    int c = 0;
-    while ((c = std::fgetc(stdin)) != EOF && c != '\n') out += static_cast<char>(c);
-    if (c == EOF && out.empty()) return std::nullopt;
-    return out;
-  }
-  const std::unique_ptr<char, decltype(&std::free)> line(::readline("> "), &std::free);
-  if (!line) return std::nullopt;
-  if (*line != '\0') ::add_history(line.get());
-  return std::string(line.get());
+// One line of a file or pipe; nothing at its end.
+std::optional<std::string> read_plain_line() {
+  std::string out;
+  int c = 0;
+  while ((c = std::fgetc(stdin)) != EOF && c != '\n') out += static_cast<char>(c);
+  if (c == EOF && out.empty()) return std::nullopt;
+  return out;
 }
 
 class Chat {
@@ -42,15 +35,12 @@ class Chat {
       : context_(context), client_(client), options_(std::move(options)) {}
 
   int loop() {
-    const bool terminal = stdin_is_terminal();
-    const auto history_file = context_.home.root / "history";
-    if (terminal) {
-      ::using_history();
-      ::stifle_history(1000);
-      ::read_history(history_file.c_str());
+    std::optional<LineEditor> editor;
+    if (stdin_is_terminal()) {
+      editor.emplace(context_.home.root / "history");
       if (!context_.globals.quiet) fmt::print("{} - /help for commands, Ctrl-D to leave\n", options_.model);
     }
-    while (const auto line = read_line(terminal)) {
+    while (const auto line = read_line(editor)) {
       const std::string text(base::trim(*line));
       if (text.empty()) continue;
       if (text.starts_with('/')) {
@@ -59,11 +49,17 @@ class Chat {
         return kExitFailed;
       }
     }
-    if (terminal) ::write_history(history_file.c_str());
     return kExitOk;
   }
 
  private:
+  static std::optional<std::string> read_line(std::optional<LineEditor>& editor) {
+    if (!editor) return read_plain_line();
+    auto line = editor->read("> ");
+    if (!line) return std::nullopt;
+    return std::move(line->text);
+  }
+
   // false: the conversation cannot go on.
   bool ask(const std::string& text) {
     messages_.push_back({domain::Role::kUser, {domain::TextPart{text}}});

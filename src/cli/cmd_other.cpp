@@ -35,6 +35,13 @@ int embed(Context& context, const EmbedOptions& options) {
   return kExitOk;
 }
 
+// What is in effect, also where the default depends on the machine.
+std::string effective(const Context& context, std::string_view key) {
+  if (key == "home") return context.home.root.string();
+  if (key == "cache.dir") return context.home.models.string();
+  return context.settings.display(key);
+}
+
 int show_config(Context& context, const ConfigOptions& options) {
   if (!options.key.empty() && config::find_setting(options.key) == nullptr)
     return report_with_remedy(
@@ -44,7 +51,7 @@ int show_config(Context& context, const ConfigOptions& options) {
   w.begin_array();
   for (const auto& setting : config::all_settings()) {
     if (!options.key.empty() && setting.key != options.key) continue;
-    const auto value = context.settings.display(setting.key);
+    const auto value = effective(context, setting.key);
     const auto source = config::to_string(context.settings.source(setting.key));
     if (context.globals.json) {
       w.begin_object().field("key", setting.key).field("value", value).field("source", source);

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <limits>
 
 #include "base/strings.hpp"
 #include "cli/commands.hpp"
@@ -42,10 +43,12 @@ int chat_command(Context& context, const GenerateOptions& given) {
   return chat_loop(context, *client, options);
 }
 
+constexpr int kTokensMax = 1 << 30;
+
 void declare_sampling(CLI::App& sub, GenerateOptions& o) {
   sub.add_option("--max-tokens", o.max_tokens, "at most this many tokens")
       ->type_name("N")
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::Range(0, kTokensMax));
   sub.add_option("--temperature", o.temperature, "0 = always the likeliest token (default 0.8)")
       ->type_name("T")
       ->check(CLI::Range(0.0, 2.0));
@@ -54,10 +57,10 @@ void declare_sampling(CLI::App& sub, GenerateOptions& o) {
       ->check(CLI::Range(0.0, 1.0));
   sub.add_option("--top-k", o.top_k, "keep this many tokens (default 40; 0 = all)")
       ->type_name("K")
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::Range(0, kTokensMax));
   sub.add_option("--seed", o.seed, "the same seed gives the same answer")
       ->type_name("S")
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::Range(0LL, std::numeric_limits<long long>::max()));
   sub.add_option("--stop", o.stop, "end the answer before this text (repeat)")
       ->type_name("S")
       ->take_all()

@@ -33,6 +33,8 @@ Result<sdk::Client> Context::running_client() const {
 int report(const Error& error) {
   if (error.code == ErrorCode::kConflict && error.message.ends_with("is not hearth"))
     return report_with_remedy(error, "hearth serve --port 11435");
+  if (error.code == ErrorCode::kTimeout && error.message.ends_with("does not answer"))
+    return report_with_remedy(error, "hearth serve --port 11435");
   if (error.code == ErrorCode::kUnavailable) return report_with_remedy(error, "hearth serve");
   return report_with_remedy(error, "");
 }

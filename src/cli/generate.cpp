@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <fmt/format.h>
 
+#include "base/files.hpp"
 #include "base/strings.hpp"
 #include "cli/terminal.hpp"
 
@@ -23,9 +24,13 @@ void print_statistics(const domain::Finished& finished) {
 
 Result<std::string> resolve_model(const Context& context, const std::string& model) {
   std::error_code error;
-  if (!base::ends_with_ignore_case(model, ".gguf") || !std::filesystem::exists(model, error)) return model;
+  const bool is_path =
+      model.starts_with('/') || model.starts_with("./") || model.starts_with("../") || model.starts_with("~/");
+  const bool exists = std::filesystem::exists(base::expand_user(model), error);
+  if (is_path && !exists) return fail(ErrorCode::kInvalidRequest, fmt::format("{}: no such file", model), "model");
+  if (!is_path && (!exists || !base::ends_with_ignore_case(model, ".gguf"))) return model;
   store::Library library(context.home, *context.log);
-  HEARTH_TRY(const auto entry, library.import(model, ""));
+  HEARTH_TRY(const auto entry, library.import(base::expand_user(model), ""));
   if (!context.globals.quiet) fmt::print(stderr, "imported {} as {}\n", model, entry.id());
   return entry.id();
 }

@@ -39,7 +39,8 @@ class Renderer {
 // A request of any dialect, taken apart.
 struct Call {
   domain::Request request;
-  std::vector<std::string> ignored;  // paths of fields that are unknown or not honoured
+  std::string context_field = "context_tokens";  // what the dialect calls Envelope::context_tokens
+  std::vector<std::string> ignored;              // paths of fields that are unknown or not honoured
   bool stream = false;
   Framing framing = Framing::kSse;
   std::unique_ptr<Renderer> renderer;

@@ -24,9 +24,11 @@ Result<ModelName> ModelName::parse(std::string_view text) {
     path = text.substr(0, colon);
     tag = text.substr(colon + 1);
     if (tag.empty()) return bad("has an empty tag after ':'");
+    if (path.substr(slash == std::string_view::npos ? 0 : slash).contains(':')) return bad("has more than one ':'");
   }
   for (const auto part : base::split(path, '/')) {
     if (part.empty()) return bad("has an empty part");
+    if (part.size() > 128) return bad("has a part of more than 128 bytes");
     if (part == "." || part == "..") return bad("has a '.' or '..' part");
   }
   return ModelName(std::string(path), std::string(tag));

@@ -10,7 +10,8 @@ namespace hearth::domain {
 // `[org/]name[:tag]`, compared case-insensitively; no tag = latest; `x` and `x:latest` are one model.
 class ModelName {
  public:
-  // kInvalidRequest for an empty name, control characters, more than 512 bytes, or an empty part.
+  // kInvalidRequest for an empty name, control characters, an empty part, parts of more than 128 bytes or
+  // 512 in all, or a second ':'.
   [[nodiscard]] static Result<ModelName> parse(std::string_view text);
 
   [[nodiscard]] const std::string& path() const { return path_; }  // "org/name" as written

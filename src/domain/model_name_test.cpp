@@ -29,9 +29,9 @@ TEST(ModelName, Table) {
 }
 
 TEST(ModelName, RefusesWithAReason) {
-  for (const std::string& text :
-       {std::string(""), std::string("a:"), std::string("/a"), std::string("a//b"), std::string("../a"),
-        std::string("a\n"), std::string("a\xFF"), std::string(600, 'a')}) {
+  for (const std::string& text : {std::string(""), std::string("a:"), std::string("/a"), std::string("a//b"),
+                                  std::string("../a"), std::string("a\n"), std::string("a\xFF"), std::string(600, 'a'),
+                                  std::string(129, 'a'), std::string("x:y:z"), std::string("o/x:y:z")}) {
     const auto name = ModelName::parse(text);
     ASSERT_FALSE(name) << text;
     EXPECT_EQ(name.error().param, "model");

@@ -172,6 +172,10 @@ rt::Task<Result<Generator::Run>> Generator::start(const http::Request& request, 
     if (!events) co_return std::unexpected(std::move(events).error());
   }
   lease.set_keep_alive(envelope.keep_alive);
+  if (envelope.context_tokens.value_or(0) > lease.backend().capabilities().context_tokens) {
+    call.ignored.push_back(call.context_field);
+    if (envelope.strict) HEARTH_CO_CHECK(check_strict(call.ignored));
+  }
   http::Headers headers;
   headers.set("hearth-model", lease.model());
   headers.set("hearth-served-by", lease.engine());

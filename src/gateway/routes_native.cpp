@@ -39,11 +39,13 @@ Result<dialect::Call> parse_native(std::string_view body, const dialect::Edge&) 
 }  // namespace
 
 rt::Task<Result<void>> Gateway::unload_model(std::string name) {
-  HEARTH_CO_TRY(const auto entry, co_await work_.run([&] { return library_.find(name); }));
-  auto done = co_await manager_.unload(entry.name.key());
-  if (!done && done.error().code == ErrorCode::kModelNotFound)
-    co_return fail(ErrorCode::kModelNotFound, fmt::format("model '{}' is not loaded", name), "model");
-  co_return done;
+  const auto entry = co_await work_.run([&] { return library_.find(name); });
+  auto done = co_await manager_.unload(entry ? entry->name.key() : name);
+  if (done || done.error().code != ErrorCode::kModelNotFound) co_return done;
+  done = co_await manager_.unload(name);  // as it was called when it was loaded
+  if (done || done.error().code != ErrorCode::kModelNotFound) co_return done;
+  if (!entry) co_return std::unexpected(entry.error());
+  co_return fail(ErrorCode::kModelNotFound, fmt::format("model '{}' is not loaded", name), "model");
 }
 
 rt::Task<Result<void>> Gateway::remove_model(std::string name) {

@@ -7,7 +7,8 @@ namespace hearth::json {
 namespace {
 
 TEST(Parse, RefusesWithoutParserInternals) {
-  for (const std::string_view bad : {"", "{", "{]", "[1,]", "nul", "{} x", "\"\xFF\"", "{\"a\":01}", "'a'", "[1e999]", "[-1e400000]"}) {
+  for (const std::string_view bad :
+       {"", "{", "{]", "[1,]", "nul", "{} x", "\"\xFF\"", "{\"a\":01}", "'a'", "[1e999]", "[-1e400000]"}) {
     const auto value = parse(bad);
     ASSERT_FALSE(value) << bad;
     EXPECT_TRUE(value.error().message.starts_with("body is ")) << value.error().message;
@@ -22,9 +23,10 @@ struct Case {
 };
 
 TEST(Parse, FractionsAreReadToTheLastBit) {
-  for (const std::string text : {"0.1", "4.4501477170144028e-308", "123456789012345678901234567890.5", "9007199254740993.0",
-                                 "0.30000000000000004", "5e-324", "1.7976931348623157e308", "-2.2250738585072014E-308",
-                                 "444444444444444444444444444444444444444444444444444444444444444444442.5"}) {
+  for (const std::string text :
+       {"0.1", "4.4501477170144028e-308", "123456789012345678901234567890.5", "9007199254740993.0",
+        "0.30000000000000004", "5e-324", "1.7976931348623157e308", "-2.2250738585072014E-308",
+        "444444444444444444444444444444444444444444444444444444444444444444442.5"}) {
     const auto value = parse("[" + text + " ]");
     ASSERT_TRUE(value) << text;
     EXPECT_EQ(value->get_array().at(0).to_number<double>(), std::strtod(text.c_str(), nullptr)) << text;

@@ -1,9 +1,11 @@
 #include "rt/work_threads.hpp"
 
+#include <atomic>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <string>
 #include <thread>
@@ -37,13 +39,17 @@ WorkThreads::~WorkThreads() {
 }
 
 Task<void> WorkThreads::run_there(std::function<void()> work) {
-  auto there = [](std::function<void()> w) -> Task<void> {
-    w();
+  // Shared: the work thread reads it while the caller's coroutine may already be told to end.
+  const auto cancelled = std::make_shared<std::atomic<bool>>(false);
+  auto there = [](std::function<void()> w, std::shared_ptr<std::atomic<bool>> flag) -> Task<void> {
+    if (!*flag) w();
     co_return;
   };
+  auto slot = (co_await asio::this_coro::cancellation_state).slot();
+  if (slot.is_connected()) slot.assign([cancelled](asio::cancellation_type) { *cancelled = true; });
   // Without a slot nothing can cancel it there (Asio 1.24 ends the program if a coroutine is cancelled before it
   // begins).
-  co_await asio::co_spawn(impl_->queue, there(std::move(work)),
+  co_await asio::co_spawn(impl_->queue, there(std::move(work), cancelled),
                           asio::bind_cancellation_slot(asio::cancellation_slot(), asio::use_awaitable));
 }
 

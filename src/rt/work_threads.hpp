@@ -1,5 +1,7 @@
 #pragma once
 
+#include <boost/asio/error.hpp>
+#include <boost/system/system_error.hpp>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -21,11 +23,13 @@ class WorkThreads {
   WorkThreads& operator=(const WorkThreads&) = delete;
 
   // Runs `work` there; its result, or what it threw, arrives on the calling loop. A caller that is cancelled
-  // meanwhile still waits for the end, so `work` may refer to the caller's locals.
+  // meanwhile still waits for the end, so `work` may refer to the caller's locals; work that has not begun by then
+  // is left out, and the caller gets asio's cancellation.
   template <class Work>
   [[nodiscard]] Task<std::invoke_result_t<Work&>> run(Work work) {
     std::optional<std::invoke_result_t<Work&>> result;
     co_await run_there([&] { result.emplace(work()); });
+    if (!result) throw boost::system::system_error(boost::asio::error::operation_aborted);
     co_return std::move(*result);
   }
 

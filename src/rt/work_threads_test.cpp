@@ -93,26 +93,30 @@ TEST(WorkThreads, aCancelledCallerWaits) {
   }());
 }
 
-// The same when the work has not begun.
-TEST(WorkThreads, aCancelledCallerInTheQueueWaitsToo) {
+// Work that has not begun is left out.
+TEST(WorkThreads, aCancelledCallerInTheQueueLeavesItsWorkOut) {
   run_here([]() -> Task<void> {
     WorkThreads w(1, "test-work");
+    std::promise<void> begun;
     std::promise<void> go;
     int done = 0;
     Nursery nursery(co_await current_executor());
-    auto task = [](WorkThreads& t, std::promise<void>* p, int& n) -> Task<void> {
+    nursery.spawn([](WorkThreads& t, std::promise<void>& b, std::promise<void>& g, int& n) -> Task<void> {
       n += co_await t.run([&] {
-        if (p != nullptr) p->get_future().wait();
+        b.set_value();
+        g.get_future().wait();
         return 1;
       });
-    };
-    nursery.spawn(task(w, &go, done));
-    nursery.spawn(task(w, nullptr, done));
+    }(w, begun, go, done));
+    auto second = [](WorkThreads& t, int& n) -> Task<void> { n += co_await t.run([&] { return n += 100; }); };
+    nursery.spawn(second(w, done));
     co_await yield();
+    begun.get_future().wait();
     nursery.cancel();
     go.set_value();
     co_await nursery.join();
-    EXPECT_EQ(done, 2);
+    EXPECT_EQ(done, 1);
+    EXPECT_EQ(co_await w.run([] { return 7; }), 7);
   }());
 }
 

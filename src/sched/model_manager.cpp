@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <utility>
 
+#include "base/strings.hpp"
 #include "sched/slot.hpp"
 
 namespace hearth::sched {
@@ -160,10 +161,13 @@ void ModelManager::forget(const SlotPtr& slot) {
   changed_.notify_all();
 }
 
-rt::Task<Result<void>> ModelManager::unload(std::string key) {
-  const auto it = slots_.find(key);
+rt::Task<Result<void>> ModelManager::unload(std::string name) {
+  auto it = slots_.find(name);
   if (it == slots_.end())
-    co_return fail(ErrorCode::kModelNotFound, fmt::format("model '{}' is not loaded", key), "model");
+    it = std::ranges::find_if(
+        slots_, [&](const auto& entry) { return base::equals_ignore_case(entry.second->entry.id(), name); });
+  if (it == slots_.end())
+    co_return fail(ErrorCode::kModelNotFound, fmt::format("model '{}' is not loaded", name), "model");
   const SlotPtr slot = it->second;
   while (slot->state == SlotState::kLoading) co_await changed_.wait();
   if (slot->state == SlotState::kReady) {

@@ -93,8 +93,9 @@ class ModelManager {
   // Waits until the model is loaded. kOverloaded (with retry_after) when its queue is full, kInsufficientMemory with
   // both numbers, kModelLoadFailed with the runner's reason. Cancellable; a load that others wait for goes on.
   [[nodiscard]] rt::Task<Result<Lease>> acquire(store::LibraryEntry entry, domain::ModelCard card, LoadWish wish);
-  // After its running requests; kModelNotFound if it is not loaded.
-  [[nodiscard]] rt::Task<Result<void>> unload(std::string key);
+  // After its running requests; kModelNotFound if it is not loaded. `name`: the key of its ModelName, or the id that
+  // loaded() shows (the library may know it no longer, or under another key).
+  [[nodiscard]] rt::Task<Result<void>> unload(std::string name);
   // After an error of the backend behind `lease`: whether its runner has died, seen within half a second, so that the
   // next request loads the model anew rather than meeting the dead one again.
   [[nodiscard]] rt::Task<bool> wait_gone(const Lease& lease);

@@ -19,6 +19,7 @@ namespace native = dialect::native;
 namespace {
 
 constexpr auto kCallTimeout = 15min;  // a load may be part of the call
+constexpr auto kListTimeout = 10s;
 
 // Reads events of an open answer until its end.
 rt::Task<Result<bool>> follow(http::ClientResponse& response,
@@ -52,11 +53,13 @@ http::Request Client::make_request(http::Method method, std::string path, std::s
   return request;
 }
 
-Result<std::string> Client::call(http::Method method, std::string path, std::string body) const {
+Result<std::string> Client::call(http::Method method, std::string path, std::string body,
+                                 std::chrono::nanoseconds timeout) const {
   Result<std::string> out;
-  rt::run_here([](const Client& self, http::Request request, Result<std::string>& result) -> rt::Task<void> {
+  rt::run_here([](const Client& self, http::Request request, std::chrono::nanoseconds span,
+                  Result<std::string>& result) -> rt::Task<void> {
     http::Client client(co_await rt::current_executor(), self.endpoint_);
-    auto response = co_await client.fetch(std::move(request), base::Deadline::after(kCallTimeout));
+    auto response = co_await client.fetch(std::move(request), base::Deadline::after(span));
     if (!response)
       result = std::unexpected(std::move(response).error());
     else if (response->status >= 300)
@@ -64,27 +67,37 @@ Result<std::string> Client::call(http::Method method, std::string path, std::str
                                        fmt::format("{} answered {}", self.endpoint_.describe(), response->status)));
     else
       result = std::move(response->body);
-  }(*this, make_request(method, std::move(path), std::move(body)), out));
+  }(*this, make_request(method, std::move(path), std::move(body)), timeout, out));
+  return out;
+}
+
+std::string Client::address() const {
+  std::string out = endpoint_.describe();
+  if (const auto scheme = out.find("://"); scheme != std::string::npos) out.erase(0, scheme + 3);
   return out;
 }
 
 Result<std::string> Client::models() const {
-  auto body = get("/hearth/v1/models");
+  auto body = call(http::Method::kGet, "/hearth/v1/models", "", kListTimeout);
+  if (!body && body.error().code == ErrorCode::kTimeout)
+    return fail(ErrorCode::kTimeout, fmt::format("{}: takes connections, but does not answer", address()));
   if (!body && body.error().code != ErrorCode::kBackendError) return body;
   if (body) {
     const auto value = json::parse(*body);
     if (value && value->is_object() && value->get_object().contains("hearth")) return body;
   }
-  std::string address = endpoint_.describe();
-  if (const auto scheme = address.find("://"); scheme != std::string::npos) address.erase(0, scheme + 3);
-  return fail(ErrorCode::kConflict, fmt::format("{}: answers, but is not hearth", address));
+  return fail(ErrorCode::kConflict, fmt::format("{}: answers, but is not hearth", address()));
 }
 
-Result<std::string> Client::get(std::string path) const { return call(http::Method::kGet, std::move(path), ""); }
-Result<std::string> Client::post(std::string path, std::string body) const {
-  return call(http::Method::kPost, std::move(path), std::move(body));
+Result<std::string> Client::get(std::string path) const {
+  return call(http::Method::kGet, std::move(path), "", kCallTimeout);
 }
-Result<std::string> Client::remove(std::string path) const { return call(http::Method::kDelete, std::move(path), ""); }
+Result<std::string> Client::post(std::string path, std::string body) const {
+  return call(http::Method::kPost, std::move(path), std::move(body), kCallTimeout);
+}
+Result<std::string> Client::remove(std::string path) const {
+  return call(http::Method::kDelete, std::move(path), "", kCallTimeout);
+}
 
 Result<bool> Client::run(const domain::Request& request, const std::function<void(const domain::Event&)>& on_event,
                          std::stop_token stop) const {

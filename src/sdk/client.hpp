@@ -14,7 +14,8 @@
 namespace hearth::sdk {
 
 // A blocking client of one hearth server over its native dialect. Not thread-safe; every call runs its own small event
-// loop. Errors: kUnavailable (nobody answers), kConflict (somebody else answers), and what the server says.
+// loop. Errors: kUnavailable (nobody is there), kTimeout (somebody is there and does not answer), kConflict (somebody
+// else answers), and what the server says.
 class Client {
  public:
   Client(http::Endpoint endpoint, std::string api_key) : endpoint_(std::move(endpoint)), api_key_(std::move(api_key)) {}
@@ -34,7 +35,9 @@ class Client {
                                  std::stop_token stop = {}) const;
 
  private:
-  [[nodiscard]] Result<std::string> call(http::Method method, std::string path, std::string body) const;
+  [[nodiscard]] Result<std::string> call(http::Method method, std::string path, std::string body,
+                                         std::chrono::nanoseconds timeout) const;
+  [[nodiscard]] std::string address() const;  // host:port
   [[nodiscard]] http::Request make_request(http::Method method, std::string path, std::string body) const;
 
   http::Endpoint endpoint_;

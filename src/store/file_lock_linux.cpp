@@ -19,6 +19,8 @@ constexpr std::chrono::milliseconds kPause{5};
 Result<FileLock> FileLock::open(const std::filesystem::path& file, base::Deadline deadline) {
   std::error_code error;
   std::filesystem::create_directories(file.parent_path(), error);
+  if (error)
+    return fail(ErrorCode::kIo, fmt::format("cannot make folder {}: {}", file.parent_path().string(), error.message()));
   const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (fd < 0)
     return fail(ErrorCode::kIo, fmt::format("cannot open lock {}: {}", file.string(), base::errno_text(errno)));

@@ -106,6 +106,17 @@ Result<LibraryEntry> Library::find(std::string_view text) const {
     if (same_path && entry.preferred && base::equals_ignore_case(wanted.tag(), "latest")) fallback = &entry;
   }
   if (fallback != nullptr) return std::move(*fallback);
+  HEARTH_TRY(const Registry registry, Registry::load(home_.registry()));
+  for (const auto& [slug, entry] : registry.models()) {
+    const auto name = domain::ModelName::parse(entry.name);
+    if (name && *name == wanted)
+      return fail(
+          ErrorCode::kModelNotFound,
+          fmt::format("model '{}' not found: its file {} is gone; put it back, or forget the model with: hearth "
+                      "rm {}",
+                      entry.name, entry.path, entry.name),
+          "model");
+  }
   return not_found(text);
 }
 
@@ -132,13 +143,19 @@ Result<domain::ModelCard> Library::card(const LibraryEntry& entry) const {
 
 Result<LibraryEntry> Library::import(const fs::path& path, std::string_view name) {
   std::error_code error;
+  const auto cannot = [&](std::string_view why) {
+    return fail(ErrorCode::kInvalidRequest, fmt::format("cannot import {}: {}", path.string(), why), "path");
+  };
   const auto absolute = fs::weakly_canonical(fs::absolute(path, error), error);
-  if (error || !fs::exists(absolute, error))
-    return fail(ErrorCode::kIo, fmt::format("cannot import {}: no such file", path.string()), "path");
+  const auto kind = fs::status(absolute, error).type();
+  if (kind == fs::file_type::not_found) return cannot("no such file");
+  if (error) return cannot(error.message());
+  if (kind == fs::file_type::directory) {
+    const fs::directory_iterator readable(absolute, error);
+    if (error) return cannot(error.message());
+  }
   const auto file = weight_file(absolute);
-  if (file.empty())
-    return fail(ErrorCode::kInvalidRequest,
-                fmt::format("cannot import {}: no .gguf file in that folder", path.string()), "path");
+  if (file.empty()) return cannot("no .gguf file in that folder");
   HEARTH_CHECK(check_structure(file));
   HEARTH_TRY(const auto card, read_model_card(file));
   const std::string wanted = name.empty() ? default_model_name(file) : std::string(name);
@@ -151,29 +168,37 @@ Result<LibraryEntry> Library::import(const fs::path& path, std::string_view name
   // Looked up under the registry's lock: of two imports at once under one name, the second finds the first.
   HEARTH_CHECK(Registry::update(home_.registry(), [&](Registry& registry) -> Result<void> {
     HEARTH_TRY(const auto all, entries());
-    const auto known = std::ranges::find(all, parsed, &LibraryEntry::name);
+    // A name without a tag means whatever model has that name.
+    const auto known = std::ranges::find_if(all, [&](const LibraryEntry& e) {
+      return e.name == parsed ||
+             (parsed.tag() == "latest" && e.preferred && base::equals_ignore_case(e.name.path(), parsed.path()));
+    });
     if (known == all.end()) {
       registry.put(entry);
       return {};
     }
     if (fs::equivalent(known->path, file, error)) return {};
     return fail(ErrorCode::kConflict,
-                fmt::format("model '{}' exists already ({}); choose another name with --name", parsed.display(),
-                            known->path.string()),
+                fmt::format("model '{}' exists already ({}); choose another name: hearth import PATH --name NAME",
+                            parsed.display(), known->path.string()),
                 "name");
   }));
   return find(parsed.full());
 }
 
 Result<void> Library::remove(std::string_view name) {
-  HEARTH_TRY(const auto entry, find(name));
+  const auto found = find(name);
+  const auto forget = [&](std::string_view registered) {
+    return Registry::update(home_.registry(), [&](Registry& registry) -> Result<void> {
+      return registry.remove(registered) ? Result<void>{} : not_found(name);
+    });
+  };
+  if (!found && found.error().code == ErrorCode::kModelNotFound && forget(name)) return {};  // its file was gone
+  if (!found) return std::unexpected(found.error());
+  const auto& entry = *found;
   std::error_code error;
   switch (entry.origin) {
-    case Origin::kRegistry:
-      return Registry::update(home_.registry(), [&](Registry& registry) -> Result<void> {
-        if (!registry.remove(entry.name.full())) return not_found(name);
-        return {};
-      });
+    case Origin::kRegistry: return forget(entry.name.full());
     case Origin::kBundled:
       return Registry::update(home_.registry(), [&](Registry& registry) -> Result<void> {
         registry.set_hidden(entry.name.path(), true);

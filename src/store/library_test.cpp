@@ -78,10 +78,8 @@ TEST_F(LibraryTest, ImportRefusesWithAReason) {
   std::ofstream(folder_.path() / "cut.gguf", std::ios::binary) << std::ifstream(kEmber, std::ios::binary).rdbuf();
   fs::resize_file(folder_.path() / "cut.gguf", 100'000);
   const Case cases[] = {
-      {"none.gguf", ErrorCode::kIo},
-      {"empty.gguf", ErrorCode::kModelLoadFailed},
-      {"garbage.gguf", ErrorCode::kModelLoadFailed},
-      {"cut.gguf", ErrorCode::kModelLoadFailed},
+      {"none.gguf", ErrorCode::kInvalidRequest},     {"empty.gguf", ErrorCode::kModelLoadFailed},
+      {"garbage.gguf", ErrorCode::kModelLoadFailed}, {"cut.gguf", ErrorCode::kModelLoadFailed},
       {"folder", ErrorCode::kInvalidRequest},
   };
   for (const auto& c : cases) {
@@ -99,6 +97,29 @@ TEST_F(LibraryTest, ANameIsTakenOnce) {
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, ErrorCode::kConflict);
   EXPECT_TRUE(library_.import(folder_.path() / "b/two.gguf", "n"));
+}
+
+TEST_F(LibraryTest, ANameWithoutTagIsTakenByItsPreferredFile) {
+  place("models/tiny/tiny-Q8_0.gguf");
+  const auto other = place("b/two.gguf");
+  const auto taken = library_.import(other, "Tiny");
+  ASSERT_FALSE(taken);
+  EXPECT_EQ(taken.error().code, ErrorCode::kConflict);
+  EXPECT_TRUE(library_.import(other, "tiny:mine")) << "another tag is another model";
+}
+
+TEST_F(LibraryTest, AModelWhoseFileIsGoneSaysSoAndCanBeForgotten) {
+  const auto file = place("a/one.gguf");
+  ASSERT_TRUE(library_.import(file, "m"));
+  fs::remove(file);
+  const auto gone = library_.find("M");
+  ASSERT_FALSE(gone);
+  EXPECT_EQ(gone.error().code, ErrorCode::kModelNotFound);
+  EXPECT_NE(gone.error().message.find("its file " + file.string() + " is gone"), std::string::npos)
+      << gone.error().message;
+  EXPECT_TRUE(library_.remove("m"));
+  EXPECT_FALSE(library_.remove("m"));
+  EXPECT_EQ(library_.find("m").error().message.find("is gone"), std::string::npos);
 }
 
 TEST_F(LibraryTest, AFolderIsImportedByItsBestFile) {

@@ -182,6 +182,34 @@ def test_chat_commands(talked):
     assert file.exists() and "Be brief." in file.read_text()
 
 
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8", ""])
+def test_chat_takes_any_language_under_any_locale(talked, locale):
+    env = {k: v for k, v in talked.cli_env.items() if not k.startswith("LC_") and k != "LANG"}
+    chat = Terminal({**env, **({"LC_ALL": locale} if locale else {})}, "chat", "ember")
+    chat.prompt()
+    chat.type("/system größe 日本 ñ 😀\n")
+    chat.prompt()
+    chat.type("/system\n")
+    chat.expect("größe 日本 ñ 😀")
+    chat.prompt()
+    chat.type("/exit\n")
+    assert chat.close() == 0
+
+
+def test_ctrl_c_at_the_prompt_drops_the_line(talked):
+    chat = Terminal(talked.cli_env, "chat", "ember")
+    chat.prompt()
+    chat.type("/system not this")
+    chat.expect("not this")
+    chat.type("\x03")
+    chat.prompt()
+    chat.type("/system\n")
+    chat.expect("(no system message)")
+    chat.prompt()
+    chat.type("\x04")
+    assert chat.close() == 0
+
+
 def test_ctrl_c_stops_an_answer_and_not_the_chat(talked, stories_path):
     talked.import_model(stories_path, "teller")
     chat = Terminal(talked.cli_env, "chat", "teller")

@@ -1,11 +1,13 @@
 """Loading, unloading, limits, and runners that are killed."""
 import os
 import signal
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from support import processes
+from support import server as servers
 from support.text import ASK
 from support.wait import until
 from support.wire import DIALECTS, Stream, events_of, is_end, is_error, text_in
@@ -109,6 +111,24 @@ def test_larger_num_ctx_reloads_once(serve, stories_path):
         wide = {**body, "options": {"num_predict": 1, "num_ctx": 512}}
         assert server.http.post("/api/generate", json=wide).status_code == 200
     assert server.loaded()["stories"]["context"] == 512 and server.metric("hearth_model_loads_total") == 2
+
+
+def test_a_context_beyond_the_trained_one_is_named(server):
+    body = {"model": "ember", "prompt": "Hi", "stream": False, "options": {"num_predict": 1, "num_ctx": 100_000}}
+    answer = server.http.post("/api/generate", json=body)
+    assert answer.status_code == 200 and answer.headers["hearth-ignored-parameters"] == "options.num_ctx"
+    assert server.http.post("/api/generate", json=body, headers={"hearth-strict": "1"}).status_code == 400
+
+
+def test_a_model_that_the_library_has_lost_can_still_be_unloaded(serve, stories_path):
+    server = serve()
+    server.import_model(stories_path, "lost")
+    assert server.http.post("/hearth/v1/models/lost/load").status_code == 200
+    subprocess.run([servers.HEARTH, "rm", "lost"], env=servers.clean_environment(server.home), check=True, capture_output=True, timeout=60)
+    assert "lost" in server.loaded()
+    assert server.http.post("/hearth/v1/models/lost/unload").status_code == 200
+    assert "lost" not in server.loaded()
+    assert server.http.post("/hearth/v1/models/lost/unload").status_code == 404
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

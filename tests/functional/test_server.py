@@ -71,6 +71,24 @@ def test_port_in_use_by_another_server(foreign, home):
     assert all(a.startswith("GET ") for a in foreign.asked)
 
 
+@pytest.mark.parametrize("command", [("ps",), ("stop",), ("run", "ember", "hi")], ids=lambda c: c[0])
+def test_a_port_that_takes_connections_and_never_answers(home, command):
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(8)
+        port = silent.getsockname()[1]
+        tried = run(home, *command, HEARTH_SERVER_PORT=str(port))
+    assert tried.returncode == 1
+    assert tried.stderr == f"hearth: 127.0.0.1:{port}: takes connections, but does not answer\ntry: hearth serve --port 11435\n"
+
+
+def test_banner_of_a_server_with_a_key(serve):
+    server = serve(env={"HEARTH_API_KEY": "k-1"})
+    command = server.out.read_text().splitlines()[1].removeprefix("try: ")
+    shown = subprocess.run(["bash", "-c", command + " -s"], capture_output=True, text=True, timeout=60, env={**os.environ, "HEARTH_API_KEY": "k-1"})
+    assert '"choices"' in shown.stdout, shown
+
+
 @pytest.mark.parametrize("command", [["stop"], ["stop", "ember"], ["ps"], ["run", "ember", "Hello"], ["embed", "ember", "x"]], ids=" ".join)
 def test_another_server_is_left_alone_by_every_command(foreign, home, command):
     tried = run(home, *command, HEARTH_SERVER_PORT=str(foreign.server_port))

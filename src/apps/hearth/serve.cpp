@@ -20,17 +20,16 @@ void raise_descriptor_limit() {
   (void)::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-void print_banner(const Server& server, const store::Home& home, bool ember) {
+void print_banner(const Server& server, const store::Home& home, bool ember, bool needs_key) {
   fmt::print("hearth {} at {}\n", HEARTH_VERSION, server.url());
   if (ember)
     fmt::print(
-        "try: curl {}/v1/chat/completions -d "
-        "'{{\"model\":\"ember\",\"messages\":[{{\"role\":\"user\",\"content\":\"What can you "
-        "do?\"}}]}}'\n"
+        "try: curl {}/v1/chat/completions {}-d "
+        "'{{\"model\":\"ember\",\"messages\":[{{\"role\":\"user\",\"content\":\"What is hearth?\"}}]}}'\n"
         "ember is a 3 MB demonstration that knows a few things about hearth and can be wrong; use your own GGUF file "
         "with: hearth "
         "import PATH\n",
-        server.url());
+        server.url(), needs_key ? "-H \"authorization: Bearer $HEARTH_API_KEY\" " : "");
   else
     fmt::print("models are in {}; add a GGUF file with: hearth import PATH\n", home.models.string());
   std::fflush(stdout);
@@ -68,7 +67,7 @@ int serve(const config::Settings& settings, const store::Home& home, const cli::
     return cli::report(started.error());
   }
   const store::Library library(home, log);
-  if (!globals.quiet) print_banner(server, home, library.find("ember").has_value());
+  if (!globals.quiet) print_banner(server, home, library.find("ember").has_value(), !settings.list("api_key").empty());
   rt::run_here(until_end(server));
   log.info("stopping");
   server.stop();

@@ -74,6 +74,19 @@ Result<void> make_private_folder(const std::filesystem::path& folder) {
   return {};
 }
 
+// Every load writes a log, every import the registry: better to hear of it now.
+Result<void> check_home(const store::Home& home) {
+  for (const auto& folder : {home.logs(), home.state()}) {
+    std::error_code error;
+    std::filesystem::create_directories(folder, error);
+    if (!error && ::access(folder.c_str(), W_OK) != 0) error = std::make_error_code(std::errc::permission_denied);
+    if (error)
+      return fail(ErrorCode::kIo, fmt::format("cannot write in {}: {}; set HEARTH_HOME to a folder of your own",
+                                              folder.string(), error.message()));
+  }
+  return {};
+}
+
 std::filesystem::path lock_of(const std::filesystem::path& folder) { return folder / "lock"; }
 
 // Removes the folders of servers that were killed and could not do it themselves: nobody holds their lock.
@@ -156,6 +169,7 @@ Result<void> Server::start() {
   if (certificate.empty() != key.empty())
     return fail(ErrorCode::kInvalidRequest, "--tls-cert and --tls-key go together");
   if (!certificate.empty()) tls = http::TlsFiles{.certificate = certificate, .key = key};
+  HEARTH_CHECK(check_home(library_.home()));
   HEARTH_CHECK(make_private_folder(manager_.options().socket_folder.parent_path()));
   {  // one server at a time, so that none removes a folder that another has made and not locked yet
     const auto& own = manager_.options().socket_folder;

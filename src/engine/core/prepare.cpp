@@ -16,6 +16,8 @@ constexpr std::int32_t kTopLogprobsMax = 20;
 constexpr std::size_t kInputsMax = 2048;      // texts to embed at once, as OpenAI has it
 constexpr std::size_t kStopsMax = 64;         // every token's text is looked through for all of them
 constexpr std::size_t kStopBytesMax = 16384;  // together
+constexpr std::size_t kCountedBytes =
+    1 << 20;  // a shorter text is tokenised in a moment: the error has its exact count
 
 std::uint64_t random_seed() {
   std::random_device source;
@@ -66,6 +68,16 @@ namespace detail {
 std::unexpected<Error> too_long(std::size_t tokens, std::int32_t context, std::string param) {
   return fail(ErrorCode::kContextLength, fmt::format("prompt has {} tokens, context is {}", tokens, context),
               std::move(param));
+}
+
+Result<void> check_length(const Vocab& vocab, std::string_view text, std::size_t most, std::int32_t context,
+                          const std::string& param) {
+  const std::size_t longest = vocab.token_bytes_max();
+  const std::size_t least = longest == 0 ? 0 : text.size() / longest;
+  if (least <= most || text.size() < kCountedBytes) return {};
+  return fail(ErrorCode::kContextLength,
+              fmt::format("prompt has at least {} tokens ({} bytes), context is {}", least, text.size(), context),
+              param);
 }
 
 std::size_t prompt_tokens_max(const PreparedGeneration& work, bool cut) {
@@ -139,6 +151,9 @@ Result<Prepared> prepare(const TokenModel& model, const PrepareLimits& limits,
   for (std::size_t i = 0; i < request.prompts.size(); ++i) {
     const auto& prompt = request.prompts[i];
     const auto param = at("prompt", i, request.prompts.size());
+    if (const auto* text = std::get_if<std::string>(&prompt); text != nullptr && !request.generation.truncate)
+      HEARTH_CHECK(
+          detail::check_length(vocab, *text, detail::prompt_tokens_max(out, false), out.context_tokens, param));
     HEARTH_TRY(auto tokens, tokens_of(vocab, prompt, param, true));
     if (tokens.size() > detail::prompt_tokens_max(out, false)) {
       const std::size_t most = detail::prompt_tokens_max(out, true);
@@ -166,7 +181,10 @@ Result<Prepared> prepare(const TokenModel& model, const PrepareLimits& limits, c
   if (request.envelope.context_tokens && *request.envelope.context_tokens > 0)
     most = std::min(most, *request.envelope.context_tokens);
   for (std::size_t i = 0; i < request.inputs.size(); ++i) {
-    HEARTH_TRY(auto tokens, tokens_of(model.vocab(), request.inputs[i], at("input", i, request.inputs.size()), false));
+    const auto param = at("input", i, request.inputs.size());
+    if (const auto* text = std::get_if<std::string>(&request.inputs[i]); text != nullptr && !request.truncate)
+      HEARTH_CHECK(detail::check_length(model.vocab(), *text, static_cast<std::size_t>(most), most, param));
+    HEARTH_TRY(auto tokens, tokens_of(model.vocab(), request.inputs[i], param, false));
     if (tokens.size() > static_cast<std::size_t>(most)) {
       if (!request.truncate) {
         return fail(ErrorCode::kContextLength,

@@ -39,6 +39,9 @@ namespace detail {
                                                             const domain::Envelope& envelope,
                                                             const domain::Generation& settings, std::size_t prompts);
 [[nodiscard]] std::unexpected<Error> too_long(std::size_t tokens, std::int32_t context, std::string param);
+// kContextLength if a text of megabytes cannot be as few as `most` tokens, without tokenising it.
+[[nodiscard]] Result<void> check_length(const Vocab& vocab, std::string_view text, std::size_t most,
+                                        std::int32_t context, const std::string& param);
 // What a prompt may have at most, as it is or (cut) once it has to be cut.
 [[nodiscard]] std::size_t prompt_tokens_max(const PreparedGeneration& work, bool cut);
 [[nodiscard]] Result<void> check_tokens(const Vocab& vocab, const domain::Tokens& tokens, const std::string& param);

@@ -14,8 +14,13 @@ struct Fitted {
   std::vector<std::string> stops;
 };
 
-Result<Fitted> render(const TokenModel& model, const domain::ChatRequest& chat) {
+// `work`: what a prompt that may not be cut has to fit; nullptr = any length.
+Result<Fitted> render(const TokenModel& model, const domain::ChatRequest& chat,
+                      const PreparedGeneration* work = nullptr) {
   HEARTH_TRY(auto rendered, model.render(chat));
+  if (work != nullptr)
+    HEARTH_CHECK(detail::check_length(model.vocab(), rendered.prompt, detail::prompt_tokens_max(*work, false),
+                                      work->context_tokens, "messages"));
   auto tokens = tokenize_prompt(model.vocab(), rendered.prompt);
   if (tokens.empty()) return fail(ErrorCode::kInvalidRequest, "prompt is empty", "messages");
   return Fitted{.tokens = std::move(tokens), .stops = std::move(rendered.stops)};
@@ -75,7 +80,7 @@ std::optional<Fitted> fit(const TokenModel& model, const domain::ChatRequest& ch
 Result<Prepared> prepare(const TokenModel& model, const PrepareLimits& limits, const domain::ChatRequest& request) {
   if (request.messages.empty()) return fail(ErrorCode::kInvalidRequest, "messages is empty", "messages");
   HEARTH_TRY(auto out, detail::prepare_generation(model, limits, request.envelope, request.generation, 1));
-  HEARTH_TRY(auto fitted, render(model, request));
+  HEARTH_TRY(auto fitted, render(model, request, request.generation.truncate ? nullptr : &out));
   if (fitted.tokens.size() > detail::prompt_tokens_max(out, false)) {
     const std::size_t whole = fitted.tokens.size();
     auto cut = request.generation.truncate ? fit(model, request, detail::prompt_tokens_max(out, true)) : std::nullopt;

@@ -1,6 +1,8 @@
 #include "engine/llama/llama_vocab.hpp"
 
+#include <algorithm>
 #include <limits>
+#include <string_view>
 
 namespace hearth::engine::llama {
 namespace {
@@ -18,7 +20,16 @@ Container filled(std::size_t guess, const Fill& fill) {
   return out;
 }
 
+// Only these two keep every byte of a text.
+bool is_lossless(enum llama_vocab_type type) { return type == LLAMA_VOCAB_TYPE_SPM || type == LLAMA_VOCAB_TYPE_BPE; }
+
 }  // namespace
+
+LlamaVocab::LlamaVocab(const llama_vocab* vocab) : vocab_(vocab) {
+  if (!is_lossless(llama_vocab_type(vocab))) return;
+  for (domain::Token token = 0; token < size(); ++token)
+    token_bytes_max_ = std::max(token_bytes_max_, std::string_view(llama_vocab_get_text(vocab, token)).size());
+}
 
 domain::Tokens LlamaVocab::tokenize(std::string_view text, bool add_bos, bool special) const {
   // llama.cpp counts in 32 bits; longer texts are over every limit anyway, and an empty result is refused by the

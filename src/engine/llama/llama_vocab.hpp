@@ -12,7 +12,7 @@ namespace hearth::engine::llama {
 // does not get a second one (chat templates write it themselves).
 class LlamaVocab final : public core::Vocab {
  public:
-  explicit LlamaVocab(const llama_vocab* vocab) : vocab_(vocab) {}
+  explicit LlamaVocab(const llama_vocab* vocab);
 
   [[nodiscard]] std::int32_t size() const override { return llama_vocab_n_tokens(vocab_); }
   [[nodiscard]] domain::Tokens tokenize(std::string_view text, bool add_bos, bool special) const override;
@@ -20,12 +20,15 @@ class LlamaVocab final : public core::Vocab {
   [[nodiscard]] std::string detokenize(const domain::Tokens& tokens) const override;
   [[nodiscard]] bool is_end(domain::Token token) const override;
 
+  [[nodiscard]] std::size_t token_bytes_max() const override { return token_bytes_max_; }
+
   [[nodiscard]] bool has(domain::Token token) const { return token >= 0 && token < size(); }
   // Text of a token that may be absent (LLAMA_TOKEN_NULL): empty then.
   [[nodiscard]] std::string text_of(domain::Token token) const;
 
  private:
   const llama_vocab* vocab_;
+  std::size_t token_bytes_max_ = 0;
 };
 
 }  // namespace hearth::engine::llama

@@ -25,6 +25,14 @@ TEST_P(EngineContract, TooLongPromptIsRefusedWithBothNumbers) {
   EXPECT_EQ(error.message, fmt::format("prompt has {} tokens, context is 64", tokens->tokens.size()));
 }
 
+// Without tokenising megabytes first.
+TEST_P(EngineContract, FarTooLongPromptIsRefusedByItsLength) {
+  const auto error = refusal(completion(std::string(8U << 20, 'a'), 4));
+  EXPECT_EQ(error.code, ErrorCode::kContextLength);
+  EXPECT_EQ(error.param, "prompt");
+  EXPECT_TRUE(error.message.starts_with("prompt has at least ")) << error.message;
+}
+
 TEST_P(EngineContract, RequestMayAskForASmallerContext) {
   auto request = completion(words(20), 4);
   request.envelope.context_tokens = 16;

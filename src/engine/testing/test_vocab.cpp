@@ -1,5 +1,8 @@
 #include "engine/testing/test_vocab.hpp"
 
+#include <algorithm>
+#include <ranges>
+
 namespace hearth::engine::testing {
 
 TestVocab::TestVocab() {
@@ -11,6 +14,10 @@ TestVocab::TestVocab() {
 }
 
 std::int32_t TestVocab::size() const { return static_cast<std::int32_t>(pieces_.size()); }
+
+std::size_t TestVocab::token_bytes_max() const {
+  return std::ranges::max(pieces_ | std::views::transform(&std::string::size));
+}
 
 domain::Tokens TestVocab::tokenize(std::string_view text, bool add_bos, bool special) const {
   domain::Tokens out;

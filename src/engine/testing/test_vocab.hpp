@@ -22,6 +22,7 @@ class TestVocab final : public core::Vocab {
   [[nodiscard]] domain::Tokens tokenize(std::string_view text, bool add_bos, bool special) const override;
   [[nodiscard]] std::string piece(domain::Token token, bool special) const override;
   [[nodiscard]] std::string detokenize(const domain::Tokens& tokens) const override;
+  [[nodiscard]] std::size_t token_bytes_max() const override;
   [[nodiscard]] bool is_end(domain::Token token) const override { return token == kEos; }
 
  private:
