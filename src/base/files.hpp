@@ -16,6 +16,12 @@ namespace hearth::base {
 // content. Missing parent folders are made.
 [[nodiscard]] Result<void> write_file_atomically(const std::filesystem::path& path, std::string_view content);
 
+// The same without waiting for the disk: a kill of this process leaves the old or the new content, a power failure may
+// leave neither.
+[[nodiscard]] Result<void> replace_file(const std::filesystem::path& path, std::string_view content);
+// Makes renames in `folder` last.
+[[nodiscard]] Result<void> sync_folder(const std::filesystem::path& folder);
+
 // $HOME, or the password database's entry.
 [[nodiscard]] std::filesystem::path home_folder();
 // "~/x" and "~" expanded; anything else unchanged.

@@ -53,36 +53,48 @@ Result<std::string> read_file(const std::filesystem::path& path, Bytes limit) {
   }
 }
 
-Result<void> write_file_atomically(const std::filesystem::path& path, std::string_view content) {
+namespace {
+
+enum class Wait { kForDisk, kNot };
+
+Result<void> write_temp(const std::filesystem::path& temp, std::string_view content, Wait wait) {
+  const Fd fd(::open(temp.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+  if (!fd.ok()) return io_error("cannot write", temp, errno);
+  while (!content.empty()) {
+    const auto n = ::write(fd.get(), content.data(), content.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return io_error("cannot write", temp, errno);
+    content.remove_prefix(static_cast<std::size_t>(n));
+  }
+  if (wait == Wait::kForDisk && ::fsync(fd.get()) != 0) return io_error("cannot write", temp, errno);
+  return {};
+}
+
+Result<void> replace(const std::filesystem::path& path, std::string_view content, Wait wait) {
   std::error_code error;
   const auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
   std::filesystem::create_directories(folder, error);
   if (error) return fail(ErrorCode::kIo, fmt::format("cannot make folder {}: {}", folder.string(), error.message()));
   const auto temp = folder / fmt::format(".{}.{}.tmp", path.filename().string(), random_id(8));
-  {
-    const Fd fd(::open(temp.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
-    if (!fd.ok()) return io_error("cannot write", temp, errno);
-    while (!content.empty()) {
-      const auto n = ::write(fd.get(), content.data(), content.size());
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) {
-        const int reason = errno;
-        ::unlink(temp.c_str());
-        return io_error("cannot write", path, reason);
-      }
-      content.remove_prefix(static_cast<std::size_t>(n));
-    }
-    if (::fsync(fd.get()) != 0) {
-      const int reason = errno;
-      ::unlink(temp.c_str());
-      return io_error("cannot write", path, reason);
-    }
-  }
-  if (::rename(temp.c_str(), path.c_str()) != 0) {
-    const int reason = errno;
+  auto written = write_temp(temp, content, wait);
+  if (written && ::rename(temp.c_str(), path.c_str()) != 0) written = io_error("cannot write", path, errno);
+  if (!written) {
     ::unlink(temp.c_str());
-    return io_error("cannot write", path, reason);
+    return written;
   }
+  return wait == Wait::kForDisk ? sync_folder(folder) : Result<void>{};
+}
+
+}  // namespace
+
+Result<void> write_file_atomically(const std::filesystem::path& path, std::string_view content) {
+  return replace(path, content, Wait::kForDisk);
+}
+Result<void> replace_file(const std::filesystem::path& path, std::string_view content) {
+  return replace(path, content, Wait::kNot);
+}
+
+Result<void> sync_folder(const std::filesystem::path& folder) {
   const Fd dir(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!dir.ok() || ::fsync(dir.get()) != 0) return io_error("cannot sync folder", folder, errno);
   return {};

@@ -1,0 +1,110 @@
+#include "store/fetch/exchange.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+#include "base/strings.hpp"
+
+namespace hearth::store::fetch {
+namespace {
+
+constexpr std::size_t kHeaderBytesMax = 64 << 10;
+constexpr long kBufferBytes = 256 << 10;
+
+void initialise_curl() {
+  static const CURLcode once = curl_global_init(CURL_GLOBAL_DEFAULT);
+  (void)once;
+}
+
+}  // namespace
+
+Multi make_multi() {
+  initialise_curl();
+  Multi multi(curl_multi_init());
+  curl_multi_setopt(multi.get(), CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
+  return multi;
+}
+
+Exchange::Exchange() {
+  initialise_curl();
+  easy_.reset(curl_easy_init());
+}
+
+void Exchange::prepare(const std::string& url, const std::vector<std::string>& headers, const Net& net,
+                       std::function<bool(std::span<const char>)> on_body) {
+  CURL* const easy = easy_.get();
+  curl_easy_reset(easy);
+  on_body_ = std::move(on_body);
+  status_ = 0;
+  headers_.clear();
+  header_bytes_ = 0;
+  error_text_[0] = '\0';
+  curl_slist* list = nullptr;
+  for (const auto& line : headers) list = curl_slist_append(list, line.c_str());
+  header_list_.reset(list);
+
+  curl_easy_setopt(easy, CURLOPT_URL, url.c_str());
+  curl_easy_setopt(easy, CURLOPT_HTTPHEADER, list);
+  curl_easy_setopt(easy, CURLOPT_USERAGENT, net.user_agent.c_str());
+  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);  // 7.88 crashes on HTTP/2
+  curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, kBufferBytes);
+  curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(net.connect_timeout.count()));
+  curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
+  curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, static_cast<long>(net.stall.count()));
+  if (!net.ca_file.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, net.ca_file.c_str());
+  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, error_text_);
+  curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, &Exchange::take_header);
+  curl_easy_setopt(easy, CURLOPT_HEADERDATA, this);
+  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &Exchange::take_body);
+  curl_easy_setopt(easy, CURLOPT_WRITEDATA, this);
+  curl_easy_setopt(easy, CURLOPT_PRIVATE, this);
+}
+
+std::size_t Exchange::take_header(char* data, std::size_t size, std::size_t count, void* self) {
+  auto& exchange = *static_cast<Exchange*>(self);
+  const std::string_view line(data, size * count);
+  exchange.header_bytes_ += line.size();
+  if (exchange.header_bytes_ > kHeaderBytesMax) return 0;
+  if (line.starts_with("HTTP/")) {  // a new head: the one before was interim
+    exchange.headers_.clear();
+    const auto space = line.find(' ');
+    exchange.status_ =
+        space == std::string_view::npos ? 0 : static_cast<long>(base::parse_int(line.substr(space + 1, 3)).value_or(0));
+  } else if (const auto colon = line.find(':'); colon != std::string_view::npos) {
+    exchange.headers_[base::to_lower(base::trim(line.substr(0, colon)))] = base::trim(line.substr(colon + 1));
+  }
+  return line.size();
+}
+
+std::size_t Exchange::take_body(char* data, std::size_t size, std::size_t count, void* self) {
+  auto& exchange = *static_cast<Exchange*>(self);
+  const std::size_t bytes = size * count;
+  return exchange.on_body_({data, bytes}) ? bytes : 0;
+}
+
+std::string Exchange::header(const std::string& name) const {
+  const auto it = headers_.find(name);
+  return it == headers_.end() ? std::string() : it->second;
+}
+
+bool Exchange::redirected() const {
+  constexpr long kRedirects[] = {301, 302, 303, 307, 308};
+  return std::ranges::find(kRedirects, status_) != std::end(kRedirects) && headers_.contains("location");
+}
+
+std::optional<std::chrono::seconds> Exchange::retry_after() const {
+  const auto it = headers_.find("retry-after");
+  if (it == headers_.end()) return std::nullopt;
+  return parse_retry_after(it->second, std::chrono::system_clock::now());
+}
+
+std::string Exchange::problem(CURLcode code) const {
+  if (code != CURLE_OK) return base::one_line(error_text_[0] != '\0' ? error_text_ : curl_easy_strerror(code));
+  return fmt::format("answered {}", status_);
+}
+
+}  // namespace hearth::store::fetch

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <chrono>
+#include <curl/curl.h>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "store/fetch/net.hpp"
+
+namespace hearth::store::fetch {
+
+// RAII for libcurl's handles. Only files of this folder see curl.
+struct FreeEasy {
+  void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
+};
+struct FreeMulti {
+  void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
+};
+struct FreeList {
+  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+};
+using Easy = std::unique_ptr<CURL, FreeEasy>;
+using Multi = std::unique_ptr<CURLM, FreeMulti>;
+
+// An easy and a multi handle; curl itself is initialised with the first.
+[[nodiscard]] Multi make_multi();
+
+// One request on a reusable handle, and what came back so far. Redirects are not followed here. One thread; does not
+// move (curl holds its address).
+class Exchange {
+ public:
+  Exchange();
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+
+  // Sets the handle up; add it to a multi next. `on_body` takes the body as it comes; false ends the transfer.
+  void prepare(const std::string& url, const std::vector<std::string>& headers, const Net& net,
+               std::function<bool(std::span<const char>)> on_body);
+
+  [[nodiscard]] CURL* easy() const { return easy_.get(); }
+  [[nodiscard]] long status() const { return status_; }
+  // By lower-case name; empty if absent.
+  [[nodiscard]] std::string header(const std::string& name) const;
+  [[nodiscard]] const Headers& headers() const { return headers_; }
+  [[nodiscard]] bool redirected() const;
+  [[nodiscard]] std::optional<std::chrono::seconds> retry_after() const;
+  // What went wrong on the way, for people.
+  [[nodiscard]] std::string problem(CURLcode code) const;
+
+ private:
+  static std::size_t take_header(char* data, std::size_t size, std::size_t count, void* self);
+  static std::size_t take_body(char* data, std::size_t size, std::size_t count, void* self);
+
+  Easy easy_;
+  std::unique_ptr<curl_slist, FreeList> header_list_;
+  std::function<bool(std::span<const char>)> on_body_;
+  long status_ = 0;
+  Headers headers_;
+  std::size_t header_bytes_ = 0;
+  char error_text_[CURL_ERROR_SIZE] = {};
+};
+
+}  // namespace hearth::store::fetch
