@@ -38,6 +38,8 @@ TEST(Parser, EveryCommandIsUnderstood) {
         "models info m",
         "models import p --name n",
         "models delete a b",
+        "pull a hf:org/b",
+        "models download a",
         "ps",
         "list",
         "show m",
@@ -79,7 +81,7 @@ TEST(Parser, FlagsBecomeSettings) {
 
 TEST(Parser, MistakesAreUsageErrors) {
   for (const auto* line : {"frobnicate", "run", "show", "copy a", "run m --temperature 9", "serve --prot 1",
-                           "models nonsense", "run m --max-tokens -1", "pull x", "convert x"}) {
+                           "models nonsense", "run m --max-tokens -1", "pull", "convert x"}) {
     const auto parsed = parse_command_line(words(line));
     EXPECT_FALSE(parsed.command) << line;
     EXPECT_EQ(parsed.exit_code, kExitUsage) << line;

@@ -165,7 +165,8 @@ void Parser::read_metadata() {
     if (!in_.failed() && (key.empty() || !base::is_valid_utf8(key))) in_.fail("a key that is empty or not text");
     if (!in_.failed() && !seen.insert(key).second) in_.fail(fmt::format("the key '{}' comes twice", key));
     if (in_.failed()) return;
-    header_.metadata.emplace_back(key, read_value());
+    auto value = read_value();
+    if (!in_.failed()) header_.metadata.emplace_back(key, std::move(value));
   }
 }
 
@@ -244,7 +245,7 @@ GgufParse parse_gguf_prefix(std::string_view bytes, std::uint64_t file_size, std
   Parser parser(bytes.substr(0, file_size), file_size);
   parser.run();
   const GgufReader& in = parser.reader();
-  if (in.needs_more()) return {.needs_more = true, .header = GgufHeader{}};
+  if (in.needs_more()) return {.needs_more = true, .header = std::move(parser).take()};
   if (in.failed())
     return {.needs_more = false,
             .header = fail(ErrorCode::kModelLoadFailed,

@@ -7,7 +7,7 @@
 
 namespace hearth::store {
 
-// `needs_more`: the header goes on after `bytes`; try again with more of the file.
+// `needs_more`: the header goes on after `bytes`; try again with more of the file. `header` has what could be read.
 struct GgufParse {
   bool needs_more = false;
   Result<GgufHeader> header;

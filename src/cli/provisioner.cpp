@@ -1,0 +1,45 @@
+#include "cli/provisioner.hpp"
+
+#include "base/strings.hpp"
+
+namespace hearth::cli {
+
+namespace provision = store::provision;
+
+namespace {
+
+std::string variable(const char* name) { return config::process_environment(name).value_or(""); }
+
+// As the hub's own client reads its flags.
+bool is_yes(const std::string& text) {
+  for (const auto* yes : {"1", "ON", "YES", "TRUE"}) {
+    if (base::equals_ignore_case(text, yes)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+provision::ProvisionerOptions provisioner_options(const config::Settings& settings, const store::Home& home) {
+  provision::ProvisionerOptions out{
+      .home = home, .hub = {}, .offline = is_yes(variable("HF_HUB_OFFLINE")), .download = {}};
+  if (std::string endpoint = variable("HF_ENDPOINT"); !endpoint.empty()) {
+    while (endpoint.ends_with('/')) endpoint.pop_back();
+    out.hub.endpoint = endpoint;
+  }
+  out.hub.token = provision::hub_token([](const char* name) { return variable(name); });
+  out.download.connections = static_cast<int>(settings.integer("pull.connections"));
+  return out;
+}
+
+provision::PullOptions pull_options(const config::Settings& settings) {
+  provision::PullOptions out;
+  out.preference = settings.list("pull.quantizations");
+  out.shape.context_tokens = static_cast<std::int32_t>(settings.integer("engine.ctx"));
+  out.shape.parallel = static_cast<std::int32_t>(settings.integer("engine.parallel"));
+  // The rest of the machine wants some too.
+  out.memory_budget = {store::total_memory().count / 5 * 4};
+  return out;
+}
+
+}  // namespace hearth::cli

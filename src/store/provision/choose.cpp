@@ -1,0 +1,204 @@
+#include "store/provision/choose.hpp"
+
+#include <algorithm>
+#include <array>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <map>
+#include <tuple>
+
+#include "base/strings.hpp"
+#include "store/scan.hpp"
+
+namespace hearth::store::provision {
+namespace {
+
+std::string_view base_name(std::string_view name) { return name.substr(name.rfind('/') + 1); }
+std::string_view folder_of(std::string_view name) {
+  const auto slash = name.rfind('/');
+  return slash == std::string_view::npos ? std::string_view() : name.substr(0, slash);
+}
+bool has_extension(std::string_view name, std::string_view extension) {
+  return base::ends_with_ignore_case(name, extension);
+}
+
+std::uint64_t total(const std::vector<PublishedFile>& files) {
+  std::uint64_t out = 0;
+  for (const auto& file : files) out += file.size;
+  return out;
+}
+
+// One way to have the model: all parts of one GGUF file.
+struct Variant {
+  std::string quantization;  // upper case; empty = the name has none
+  std::vector<PublishedFile> files;
+  base::Bytes needed;
+};
+
+// "model-Q4_K_M-00001-of-00003" -> "model-Q4_K_M".
+std::string without_part(std::string stem) {
+  const auto at = stem.size() > 15 ? stem.size() - 15 : std::string::npos;
+  if (at == std::string::npos || stem[at] != '-' || stem.substr(at + 6, 4) != "-of-") return stem;
+  return stem.substr(0, at);
+}
+
+std::vector<Variant> gguf_variants(const std::vector<PublishedFile>& files) {
+  std::map<std::string, Variant> by_stem;  // folder and stem
+  for (const auto& file : files) {
+    const auto name = base_name(file.name);
+    if (!has_extension(name, ".gguf") || base::starts_with_ignore_case(name, "mmproj")) continue;
+    const std::string stem = without_part(std::string(name.substr(0, name.size() - 5)));
+    auto& variant = by_stem[fmt::format("{}/{}", folder_of(file.name), stem)];
+    variant.quantization = quantization_in(stem);
+    std::ranges::transform(variant.quantization, variant.quantization.begin(),
+                           [](char c) { return static_cast<char>(c >= 'a' && c <= 'z' ? c - 32 : c); });
+    variant.files.push_back(file);
+  }
+  std::vector<Variant> out;
+  for (auto& [stem, variant] : by_stem) {
+    std::ranges::sort(variant.files, {}, &PublishedFile::name);
+    out.push_back(std::move(variant));
+  }
+  return out;
+}
+
+std::string listed(const std::vector<Variant>& variants) {
+  std::vector<std::string> names;
+  for (const auto& v : variants) names.push_back(v.quantization.empty() ? v.files.front().name : v.quantization);
+  std::ranges::sort(names);
+  names.erase(std::ranges::unique(names).begin(), names.end());
+  constexpr std::size_t kShown = 40;
+  const bool more = names.size() > kShown;
+  if (more) names.resize(kShown);
+  return fmt::format("{}{}", fmt::join(names, ", "), more ? ", ..." : "");
+}
+
+std::unexpected<Error> absent(const Publication& published, std::string what) {
+  return fail(ErrorCode::kModelNotFound, fmt::format("{} {}", published.source, what), "model");
+}
+
+std::vector<std::string> preference_of_user(const ChooseOptions& options) {
+  if (!options.preference.empty()) return options.preference;
+  std::vector<std::string> out;
+  for (const auto name : base::split(kDefaultPreference, ' ')) out.emplace_back(name);
+  return out;
+}
+
+// Best first: as preferred, then what nobody listed from small to large.
+void sort_by_preference(std::vector<Variant>& variants, const std::vector<std::string>& preference) {
+  const auto rank = [&](const Variant& v) {
+    const auto same = [&](const std::string& name) { return base::equals_ignore_case(name, v.quantization); };
+    return std::ranges::find_if(preference, same) - preference.begin();
+  };
+  std::ranges::sort(variants, {},
+                    [&](const Variant& v) { return std::tuple(rank(v), total(v.files), v.files.front().name); });
+}
+
+Choice take(Variant variant, std::string reason) {
+  return {.format = "gguf",
+          .quantization = std::move(variant.quantization),
+          .reason = std::move(reason),
+          .files = std::move(variant.files)};
+}
+
+Result<Choice> choose_gguf(const Publication& published, std::vector<Variant> variants, const ChooseOptions& options) {
+  if (!options.selector.empty()) {
+    const auto named = [&](const Variant& v) {
+      return base::equals_ignore_case(v.quantization, options.selector) ||
+             std::ranges::any_of(v.files, [&](const PublishedFile& f) {
+               return f.name == options.selector || base_name(f.name) == options.selector;
+             });
+    };
+    const auto it = std::ranges::find_if(variants, named);
+    if (it == variants.end())
+      return absent(published,
+                    fmt::format("has no '{}'; it has {}", base::one_line(options.selector), listed(variants)));
+    return take(std::move(*it), "as asked for");
+  }
+  if (variants.size() == 1) return take(std::move(variants.front()), "the only one there");
+  for (auto& v : variants) {
+    v.needed =
+        options.memory_needed ? options.memory_needed(v.files) : base::Bytes{total(v.files) + total(v.files) / 8};
+  }
+  sort_by_preference(variants, preference_of_user(options));
+  const auto fits = [&](const Variant& v) {
+    return options.memory_budget.count == 0 || v.needed <= options.memory_budget;
+  };
+  const auto best = std::ranges::find_if(variants, fits);
+  if (best == variants.end()) {
+    const auto least = std::ranges::min_element(variants, {}, &Variant::needed);
+    return fail(
+        ErrorCode::kInsufficientMemory,
+        fmt::format("no quantisation of {} fits: {}, the smallest, takes {} with the default context, and {} are "
+                    "to be had; name one to fetch it all the same: {}:{}",
+                    published.source, least->quantization, base::human(least->needed),
+                    base::human(options.memory_budget), published.source, least->quantization));
+  }
+  std::string reason = fmt::format("the best of {} that fits {} of memory (it takes {})", variants.size(),
+                                   base::human(options.memory_budget), base::human(best->needed));
+  if (options.memory_budget.count == 0) reason = fmt::format("preferred of {}", variants.size());
+  return take(std::move(*best), std::move(reason));
+}
+
+// What tokenizers and configurations are made of.
+bool is_companion(std::string_view name) {
+  constexpr std::array<std::string_view, 7> kExtensions{".json",  ".txt",    ".model", ".jinja",
+                                                        ".vocab", ".merges", ".bpe"};
+  const auto file = base_name(name);
+  return std::ranges::any_of(kExtensions, [&](auto e) { return has_extension(file, e); }) &&
+         !has_extension(file, ".index.json.bak");
+}
+
+bool is_ir(std::string_view name) {
+  return base::starts_with_ignore_case(base_name(name), "openvino_") &&
+         (has_extension(name, ".xml") || has_extension(name, ".bin"));
+}
+
+// All of one folder that `wanted` takes, and what goes with it.
+std::vector<PublishedFile> with_companions(const std::vector<PublishedFile>& files, std::string_view folder,
+                                           bool (*wanted)(std::string_view)) {
+  std::vector<PublishedFile> out;
+  for (const auto& file : files) {
+    if (folder_of(file.name) == folder && (wanted(file.name) || is_companion(file.name))) out.push_back(file);
+  }
+  return out;
+}
+
+Result<Choice> choose_any(const Publication& published, const ChooseOptions& options) {
+  auto variants = gguf_variants(published.files);
+  if (!variants.empty()) return choose_gguf(published, std::move(variants), options);
+  if (!options.selector.empty())
+    return absent(published,
+                  fmt::format("has no GGUF files, so ':{}' chooses nothing", base::one_line(options.selector)));
+  const auto ir = std::ranges::find_if(published.files, [](const PublishedFile& f) {
+    return base_name(f.name) == "openvino_model.xml" || base_name(f.name) == "openvino_language_model.xml";
+  });
+  if (ir != published.files.end())
+    return Choice{.format = "openvino",
+                  .quantization = {},
+                  .reason = "an OpenVINO model",
+                  .files = with_companions(published.files, folder_of(ir->name), is_ir)};
+  const auto is_safetensors = [](std::string_view name) { return has_extension(name, ".safetensors"); };
+  const auto weights =
+      std::ranges::find_if(published.files, [&](const PublishedFile& f) { return is_safetensors(f.name); });
+  if (weights != published.files.end())
+    return Choice{.format = "safetensors",
+                  .quantization = {},
+                  .reason = "safetensors",
+                  .files = with_companions(published.files, folder_of(weights->name), is_safetensors)};
+  return absent(published, "has no GGUF, OpenVINO or safetensors files");
+}
+
+}  // namespace
+
+Result<Choice> choose(const Publication& published, const ChooseOptions& options) {
+  HEARTH_TRY(auto choice, choose_any(published, options));
+  if (choice.files.size() > options.files_max || total(choice.files) > options.size_max.count)
+    return fail(
+        ErrorCode::kPayloadTooLarge,
+        fmt::format("{} has {} files of {} together; allowed: {} files of {}", published.source, choice.files.size(),
+                    base::human({total(choice.files)}), options.files_max, base::human(options.size_max)));
+  return choice;
+}
+
+}  // namespace hearth::store::provision

@@ -1,0 +1,140 @@
+#include "store/provision/hub.hpp"
+
+#include <fmt/format.h>
+
+#include "base/files.hpp"
+#include "base/strings.hpp"
+#include "json/reader.hpp"
+#include "store/fetch/url.hpp"
+
+namespace hearth::store::provision {
+
+namespace {
+
+constexpr std::size_t kListingBytesMax = 32 << 20;
+constexpr std::string_view kSource = "hf:";
+
+std::string repository_of(const Publication& published) { return published.source.substr(kSource.size()); }
+
+PublishedFile read_file(json::Object& in) {
+  PublishedFile out{.name = in.required_text("rfilename"), .size = 0, .digest = {}};
+  if (const auto size = in.get("size")) out.size = static_cast<std::uint64_t>(size->integer(0));
+  std::string blob;
+  in.text("blobId", blob);
+  if (const auto digest = fetch::parse_digest("git:" + blob)) out.digest = *digest;
+  in.object("lfs", [&](json::Object& lfs) {
+    std::string sha256;
+    lfs.text("sha256", sha256);
+    if (sha256.empty()) lfs.text("oid", sha256);
+    if (const auto digest = fetch::parse_digest("sha256:" + sha256)) out.digest = *digest;
+  });
+  return out;
+}
+
+std::string license_in(json::Object& in) {
+  std::string out;
+  in.object("cardData", [&](json::Object& card) {
+    if (const auto license = card.get("license"); license && license->is_string()) out = license->text();
+  });
+  return out;
+}
+
+}  // namespace
+
+std::string hub_token(const std::function<std::string(const char*)>& environment) {
+  for (const auto* name : {"HF_TOKEN", "HF_API_TOKEN", "HUGGING_FACE_HUB_TOKEN"}) {
+    if (auto token = environment(name); !token.empty()) return token;
+  }
+  std::filesystem::path file = environment("HF_TOKEN_PATH");
+  if (file.empty()) {
+    std::filesystem::path home = environment("HF_HOME");
+    if (home.empty()) {
+      const std::filesystem::path cache = environment("XDG_CACHE_HOME");
+      home = (cache.empty() ? base::home_folder() / ".cache" : cache) / "huggingface";
+    }
+    file = home / "token";
+  }
+  const auto text = base::read_file(file);
+  return text ? std::string(base::trim(*text)) : std::string();
+}
+
+std::vector<std::string> Hub::headers() const {
+  if (options_.token.empty()) return {};
+  return {"authorization: Bearer " + options_.token};
+}
+
+Error Hub::refusal(const std::string& repository, const std::string& revision, const fetch::Answer& answer) const {
+  const auto header = [&](const char* name) {
+    const auto it = answer.headers.find(name);
+    return it == answer.headers.end() ? std::string() : it->second;
+  };
+  const std::string kind = header("x-error-code");
+  const std::string page = fmt::format("{}/{}", options_.endpoint, repository);
+  if (kind == "GatedRepo")
+    return {.code = ErrorCode::kForbidden,
+            .message = fmt::format("hf:{} is gated: accept its terms at {}, then give hearth your token with HF_TOKEN",
+                                   repository, page),
+            .param = "model"};
+  if (kind == "RevisionNotFound")
+    return {.code = ErrorCode::kModelNotFound,
+            .message = fmt::format("hf:{} has no revision '{}'", repository, revision),
+            .param = "model"};
+  if (answer.status == 401 || answer.status == 403 || answer.status == 404) {
+    // The hub tells nobody whether a repository is absent or private.
+    const bool refused = answer.status != 404 && !options_.token.empty() && kind != "RepoNotFound";
+    return {.code = refused ? ErrorCode::kForbidden : ErrorCode::kModelNotFound,
+            .message = refused ? fmt::format("hf:{}: your token may not read it; see {}", repository, page)
+                               : fmt::format("Model '{}' not found: {} has no such repository{}", repository,
+                                             fetch::host_of(options_.endpoint),
+                                             options_.token.empty() ? "; if it is private, set HF_TOKEN" : ""),
+            .param = "model"};
+  }
+  return {
+      .code = answer.status == 429 ? ErrorCode::kRateLimited : ErrorCode::kBackendError,
+      .message = fmt::format("{} answered {} for {}", fetch::host_of(options_.endpoint), answer.status, repository)};
+}
+
+Result<Publication> Hub::look_up(const std::string& repository, const std::string& revision,
+                                 std::stop_token stop) const {
+  const std::string wanted = revision.empty() ? "main" : revision;
+  const fetch::Call call{.url = fmt::format("{}/api/models/{}/revision/{}?blobs=true", options_.endpoint,
+                                            fetch::escape(repository, true), fetch::escape(wanted)),
+                         .headers = headers()};
+  HEARTH_TRY(const auto answer, fetch::get(call, options_.net, kListingBytesMax, stop));
+  if (answer.status != 200) return std::unexpected(refusal(repository, wanted, answer));
+  Publication out{.source = std::string(kSource) + repository, .revision = {}, .license = {}, .files = {}};
+  const auto report = json::read_object(answer.body, [&](json::Object& in) {
+    std::string id;
+    in.text("id", id);
+    if (!id.empty()) out.source = std::string(kSource) + id;  // in its own letters, or renamed
+    in.text("sha", out.revision);
+    out.license = license_in(in);
+    in.each("siblings", [&](const json::Item& item) {
+      item.object([&](json::Object& file) { out.files.push_back(read_file(file)); });
+    });
+  });
+  const auto* problem = !report ? &report.error() : report->error ? &*report->error : nullptr;
+  if (problem != nullptr || out.revision.empty())
+    return fail(ErrorCode::kBackendError,
+                fmt::format("{} gave no listing of {}{}", fetch::host_of(options_.endpoint), repository,
+                            problem != nullptr ? ": " + problem->message : ": no revision in it"));
+  return out;
+}
+
+std::string Hub::url(const Publication& published, const PublishedFile& file) const {
+  return fmt::format("{}/{}/resolve/{}/{}", options_.endpoint, fetch::escape(repository_of(published), true),
+                     fetch::escape(published.revision), fetch::escape(file.name, true));
+}
+
+Result<std::string> Hub::head(const Publication& published, const PublishedFile& file, std::size_t bytes,
+                              std::stop_token stop) const {
+  fetch::Call call{.url = url(published, file), .headers = headers()};
+  call.headers.push_back(fmt::format("range: bytes=0-{}", bytes - 1));
+  HEARTH_TRY(auto answer, fetch::get(call, options_.net, bytes, stop));
+  if (answer.status != 206 && answer.status != 200)
+    return fail(ErrorCode::kBackendError,
+                fmt::format("{} answered {} for {}", fetch::host_of(answer.url), answer.status, file.name));
+  return std::move(answer.body);
+}
+
+}  // namespace hearth::store::provision

@@ -1,0 +1,87 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/bytes.hpp"
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "base/result.hpp"
+#include "store/fetch/download.hpp"
+#include "store/home.hpp"
+#include "store/memory_estimate.hpp"
+#include "store/provision/choose.hpp"
+#include "store/provision/hub.hpp"
+#include "store/provision/manifest.hpp"
+#include "store/reference.hpp"
+
+namespace hearth::store::provision {
+
+struct PullProgress {
+  enum class Phase {
+    kResolving,  // asking the source
+    kChecking,   // hashing files that are there already
+    kWaiting,    // another process is fetching the same model; the bytes are its
+    kDownloading,
+  };
+  Phase phase = Phase::kResolving;
+  std::string choice;  // what was chosen and why, once that is known
+  fetch::Progress bytes;
+};
+
+struct PullOptions {
+  std::vector<std::string> preference;                   // of quantisations
+  base::Bytes memory_budget;                             // 0 = no limit
+  LoadShape shape;                                       // how the model will be loaded, for the estimate
+  std::function<void(const PullProgress&)> on_progress;  // on the calling thread
+  std::stop_token stop;
+};
+
+struct Pulled {
+  std::string source;  // "hf:org/name"
+  std::string revision;
+  std::filesystem::path folder;
+  std::filesystem::path weights;  // the first weight file
+  std::string format;
+  std::string quantization;
+  std::string reason;
+  std::uint64_t size = 0;
+  bool up_to_date = false;  // nothing had to be fetched
+};
+
+struct ProvisionerOptions {
+  Home home;
+  HubOptions hub;
+  bool offline = false;  // HF_HUB_OFFLINE: never ask a source
+  fetch::DownloadOptions download;
+};
+
+// Brings models from where they are published into $HEARTH_HOME/models, and keeps their manifests. Blocks; thread-safe;
+// several processes may work on one home: each model has one writer at a time, the others wait and see its progress.
+class Provisioner {
+ public:
+  Provisioner(ProvisionerOptions options, const base::Clock& clock, base::Log& log)
+      : options_(std::move(options)), clock_(clock), log_(log) {}
+
+  // Fetches what `reference` means, or says that it is there. Errors: as parse_reference, Hub::look_up, choose and
+  // fetch::download; kCancelled keeps what has come.
+  [[nodiscard]] Result<Pulled> pull(const Reference& reference, const PullOptions& options) const;
+
+ private:
+  [[nodiscard]] Result<Pulled> pull_from_hub(const Reference& reference, const PullOptions& options) const;
+  [[nodiscard]] Result<Pulled> what_is_here(const Reference& reference) const;
+  [[nodiscard]] Result<Choice> choose_from(const Hub& hub, const Publication& published, const Reference& reference,
+                                           const PullOptions& options) const;
+  [[nodiscard]] Result<bool> fetch_missing(const Hub& hub, const Publication& published, const Choice& choice,
+                                           const Reference& reference, const std::filesystem::path& folder,
+                                           const PullOptions& options) const;
+
+  ProvisionerOptions options_;
+  const base::Clock& clock_;
+  base::Log& log_;
+};
+
+}  // namespace hearth::store::provision
