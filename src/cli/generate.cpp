@@ -5,6 +5,7 @@
 
 #include "base/files.hpp"
 #include "base/strings.hpp"
+#include "cli/pull.hpp"
 #include "cli/terminal.hpp"
 
 namespace hearth::cli {
@@ -20,6 +21,21 @@ void print_statistics(const domain::Finished& finished) {
   fmt::print(stderr, "\n");
 }
 
+// An absent model is fetched first; a server elsewhere knows its own.
+Result<std::string> here_or_pulled(const Context& context, const std::string& model) {
+  if (context.remote_asked()) return model;
+  const store::Library library(context.home, *context.log);
+  const auto entry = library.find(model);
+  if (entry) return model;
+  if (entry.error().code != ErrorCode::kModelNotFound || library.registered_file(model))
+    return std::unexpected(entry.error());
+  const auto pulled = pull_model(context, model);
+  if (pulled) return std::string(pulled->get_object().at("name").as_string());
+  if (pulled.error().code == ErrorCode::kCancelled) return std::unexpected(pulled.error());
+  return fail(pulled.error().code,
+              fmt::format("model '{}' is not here, and cannot be fetched: {}", model, pulled.error().message), "model");
+}
+
 }  // namespace
 
 Result<std::string> resolve_model(const Context& context, const std::string& model) {
@@ -28,7 +44,7 @@ Result<std::string> resolve_model(const Context& context, const std::string& mod
       model.starts_with('/') || model.starts_with("./") || model.starts_with("../") || model.starts_with("~/");
   const bool exists = std::filesystem::exists(base::expand_user(model), error);
   if (is_path && !exists) return fail(ErrorCode::kInvalidRequest, fmt::format("{}: no such file", model), "model");
-  if (!is_path && (!exists || !base::ends_with_ignore_case(model, ".gguf"))) return model;
+  if (!is_path && (!exists || !base::ends_with_ignore_case(model, ".gguf"))) return here_or_pulled(context, model);
   store::Library library(context.home, *context.log);
   HEARTH_TRY(const auto entry, library.import(base::expand_user(model), ""));
   if (!context.globals.quiet) fmt::print(stderr, "imported {} as {}\n", model, entry.id());

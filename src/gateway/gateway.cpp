@@ -14,11 +14,12 @@ namespace {
 constexpr std::size_t kLongBody = 128UL << 10;  // takes longer to parse than other requests should wait for the loop
 }
 
-Gateway::Gateway(store::Library& library, rt::WorkThreads& work, sched::ModelManager& manager, const base::Clock& clock,
-                 base::Log& log, GatewayOptions options)
+Gateway::Gateway(store::Library& library, rt::WorkThreads& work, sched::ModelManager& manager, PullJobs& pulls,
+                 const base::Clock& clock, base::Log& log, GatewayOptions options)
     : library_(library),
       work_(work),
       manager_(manager),
+      pulls_(pulls),
       clock_(clock),
       log_(log),
       options_(std::move(options)),
@@ -30,6 +31,7 @@ Gateway::Gateway(store::Library& library, rt::WorkThreads& work, sched::ModelMan
   add_anthropic_routes();
   add_native_routes();
   add_operation_routes();
+  add_pull_routes();
   router_.on_unknown = [](const http::RequestHead& head) {
     return error_response(
         face_of(head),

@@ -11,6 +11,7 @@
 #include "gateway/generate.hpp"
 #include "gateway/metrics.hpp"
 #include "gateway/options.hpp"
+#include "gateway/pull_jobs.hpp"
 #include "http/router.hpp"
 #include "http/server.hpp"
 #include "http/service.hpp"
@@ -23,8 +24,8 @@ namespace hearth::gateway {
 // metrics and access log. One event loop. REQUIRES: what is passed in outlives it.
 class Gateway final : public http::Service {
  public:
-  Gateway(store::Library& library, rt::WorkThreads& work, sched::ModelManager& manager, const base::Clock& clock,
-          base::Log& log, GatewayOptions options);
+  Gateway(store::Library& library, rt::WorkThreads& work, sched::ModelManager& manager, PullJobs& pulls,
+          const base::Clock& clock, base::Log& log, GatewayOptions options);
   ~Gateway() override;
 
   [[nodiscard]] http::RoutePolicy policy(const http::RequestHead& head) const override;
@@ -52,6 +53,7 @@ class Gateway final : public http::Service {
   void add_anthropic_routes();
   void add_native_routes();
   void add_operation_routes();
+  void add_pull_routes();
 
   // Route helpers: a handler that parses the body in a dialect and answers it.
   using Parse = Result<dialect::Call> (*)(std::string_view body, const dialect::Edge& edge);
@@ -61,6 +63,10 @@ class Gateway final : public http::Service {
                                           const http::RequestHead& head) const;
   [[nodiscard]] rt::Task<void> load_only(http::Request request, dialect::ollama::OllamaCall parsed, dialect::Edge edge,
                                          http::ResponseWriter& writer);
+  [[nodiscard]] Result<store::Reference> pull_reference(const std::string& text, const http::Request& request) const;
+  [[nodiscard]] rt::Task<void> pull_ollama(http::Request request, http::ResponseWriter& writer);
+  [[nodiscard]] rt::Task<void> pull_native(http::Request request, http::ResponseWriter& writer);
+  [[nodiscard]] rt::Task<void> show_job(http::Request request, std::string id, http::ResponseWriter& writer);
   [[nodiscard]] rt::Task<Result<void>> unload_model(std::string name);
   // Unloads it, then removes it from the library.
   [[nodiscard]] rt::Task<Result<void>> remove_model(std::string name);
@@ -79,6 +85,7 @@ class Gateway final : public http::Service {
   store::Library& library_;  // touches disks: on work_ only
   rt::WorkThreads& work_;
   sched::ModelManager& manager_;
+  PullJobs& pulls_;
   const base::Clock& clock_;
   base::Log& log_;
   GatewayOptions options_;

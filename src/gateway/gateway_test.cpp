@@ -67,7 +67,10 @@ class GatewayTest : public ::testing::Test {
       manager_options.log_folder = test.folder_.path();
       rt::WorkThreads work(1, "test-work");
       sched::ModelManager manager(co_await rt::current_executor(), work, manager_options, test.clock_, test.log_);
-      Gateway gateway(library, work, manager, test.clock_, test.log_, test.options_);
+      const store::provision::Provisioner provisioner({.home = library.home(), .hub = {}, .download = {}}, test.clock_,
+                                                      test.log_);
+      PullJobs pulls(co_await rt::current_executor(), provisioner, library, {}, test.log_);
+      Gateway gateway(library, work, manager, pulls, test.clock_, test.log_, test.options_);
       co_await gateway.serve(std::move(in), out);
       co_await manager.stop();
     };
@@ -173,7 +176,7 @@ TEST_F(GatewayTest, WrongMethodAndUnknownRoute) {
   EXPECT_EQ(wrong.status, 405);
   EXPECT_EQ(wrong.headers.get("allow"), "POST");
   EXPECT_EQ(serve(request(http::Method::kGet, "/nothing")).status, 404);
-  EXPECT_EQ(serve(request(http::Method::kPost, "/api/pull", "{}")).status, 404)
+  EXPECT_EQ(serve(request(http::Method::kPost, "/api/push", "{}")).status, 404)
       << "not built yet, so it does not exist";
 }
 

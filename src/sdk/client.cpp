@@ -7,6 +7,7 @@
 #include "dialect/native/native.hpp"
 #include "http/stream_reader.hpp"
 #include "json/reader.hpp"
+#include "json/writer.hpp"
 #include "rt/io_threads.hpp"
 #include "rt/race.hpp"
 #include "rt/signal_flag.hpp"
@@ -35,6 +36,27 @@ rt::Task<Result<bool>> follow(http::ClientResponse& response,
       if (const auto* failed = std::get_if<domain::Failed>(&event)) co_return fail(failed->error);
       on_event(event);
       if (domain::ends_stream(event)) co_return false;
+    }
+  }
+}
+
+// Reads states of a job until it has ended.
+rt::Task<Result<bool>> follow_job(http::ClientResponse& response,
+                                  const std::function<void(const json::Value&)>& on_change) {
+  http::SseReader reader;
+  std::string status;
+  while (true) {
+    const auto piece = co_await response.read();
+    if (!piece) co_return std::unexpected(piece.error());
+    if (piece->empty() && status != "done" && status != "failed")
+      co_return fail(ErrorCode::kStreamCut, "the server ended before the download did");
+    if (piece->empty()) co_return false;
+    HEARTH_CO_TRY(const auto frames, reader.feed(*piece));
+    for (const auto& frame : frames) {
+      HEARTH_CO_TRY(const auto job, json::parse(frame.data));
+      const auto* now = job.is_object() ? job.get_object().if_contains("status") : nullptr;
+      if (now != nullptr && now->is_string()) status = now->get_string();
+      on_change(job);
     }
   }
 }
@@ -99,17 +121,16 @@ Result<std::string> Client::remove(std::string path) const {
   return call(http::Method::kDelete, std::move(path), "", kCallTimeout);
 }
 
-Result<bool> Client::run(const domain::Request& request, const std::function<void(const domain::Event&)>& on_event,
-                         std::stop_token stop) const {
+// Sends a request and lets `handle` read the answer if it is 200; true = stopped by the token.
+Result<bool> Client::stream(http::Request request, const Handle& handle, std::stop_token stop) const {
   Result<bool> out = false;
   rt::SignalFlag stopped;
   const std::stop_callback on_stop(stop, [&stopped] { stopped.set(); });
-  auto work = [](const Client& self, http::Request wire,
-                 const std::function<void(const domain::Event&)>& handle) -> rt::Task<Result<bool>> {
+  auto work = [](const Client& self, http::Request wire, const Handle& read) -> rt::Task<Result<bool>> {
     http::Client client(co_await rt::current_executor(), self.endpoint_);
     auto response = co_await client.send(std::move(wire));
     if (!response) co_return std::unexpected(std::move(response).error());
-    if ((*response)->head().status == 200) co_return co_await follow(**response, handle);
+    if ((*response)->head().status == 200) co_return co_await read(**response);
     std::string body;
     while (body.size() < (1U << 20)) {
       const auto piece = co_await (*response)->read(base::Deadline::after(30s));
@@ -123,9 +144,30 @@ Result<bool> Client::run(const domain::Request& request, const std::function<voi
     auto outcome = co_await rt::race(std::move(task), flag.wait());
     result = outcome.index() == 0 ? std::get<0>(std::move(outcome)) : Result<bool>(true);
   };
-  http::Request wire = make_request(http::Method::kPost, "/hearth/v1/run", native::write_request(request));
-  rt::run_here(main(work(*this, std::move(wire), on_event), stopped, out));
+  rt::run_here(main(work(*this, std::move(request), handle), stopped, out));
   return out;
+}
+
+Result<bool> Client::run(const domain::Request& request, const std::function<void(const domain::Event&)>& on_event,
+                         std::stop_token stop) const {
+  return stream(
+      make_request(http::Method::kPost, "/hearth/v1/run", native::write_request(request)),
+      [&](http::ClientResponse& response) { return follow(response, on_event); }, std::move(stop));
+}
+
+Result<bool> Client::pull(const std::string& reference, const std::function<void(const json::Value&)>& on_change,
+                          std::stop_token stop) const {
+  json::Writer w;
+  w.begin_object().field("reference", reference).end_object();
+  HEARTH_TRY(const auto started, post("/hearth/v1/models/pull", std::move(w).take()));
+  HEARTH_TRY(const auto job, json::parse(started));
+  const auto* id = job.is_object() ? job.get_object().if_contains("id") : nullptr;
+  if (id == nullptr || !id->is_string()) return fail(ErrorCode::kBackendError, "the server named no job");
+  auto request = make_request(http::Method::kGet, "/hearth/v1/jobs/" + std::string(id->get_string()), "");
+  request.headers.set("accept", "text/event-stream");
+  return stream(
+      std::move(request), [&](http::ClientResponse& response) { return follow_job(response, on_change); },
+      std::move(stop));
 }
 
 }  // namespace hearth::sdk

@@ -10,6 +10,7 @@
 #include "domain/event.hpp"
 #include "domain/request.hpp"
 #include "http/client.hpp"
+#include "json/reader.hpp"
 
 namespace hearth::sdk {
 
@@ -28,6 +29,12 @@ class Client {
   [[nodiscard]] Result<std::string> post(std::string path, std::string body) const;
   [[nodiscard]] Result<std::string> remove(std::string path) const;
 
+  // Starts a download and hands over the job (GET /hearth/v1/jobs/{id}) whenever it changes, the last time when it has
+  // ended; true = stopped by the token, while the server goes on.
+  [[nodiscard]] Result<bool> pull(const std::string& reference,
+                                  const std::function<void(const json::Value&)>& on_change,
+                                  std::stop_token stop = {}) const;
+
   // Runs a request and hands over each event as it arrives; true = stopped by the token (the server stops the work
   // too). The error of a Failed event is the result's error; the callback does not see it.
   [[nodiscard]] Result<bool> run(const domain::Request& request,
@@ -37,6 +44,8 @@ class Client {
  private:
   [[nodiscard]] Result<std::string> call(http::Method method, std::string path, std::string body,
                                          std::chrono::nanoseconds timeout) const;
+  using Handle = std::function<rt::Task<Result<bool>>(http::ClientResponse&)>;
+  [[nodiscard]] Result<bool> stream(http::Request request, const Handle& handle, std::stop_token stop) const;
   [[nodiscard]] std::string address() const;  // host:port
   [[nodiscard]] http::Request make_request(http::Method method, std::string path, std::string body) const;
 

@@ -5,8 +5,13 @@
 #include <unistd.h>
 
 #include "base/files.hpp"
+#include "domain/model_name.hpp"
 
 namespace hearth::store {
+
+std::filesystem::path Home::model_lock(std::string_view model) const {
+  return models / ".locks" / (domain::slug_of(model) + ".lock");
+}
 
 std::filesystem::path Home::run() const {
   // A socket path has at most 107 bytes, so it cannot lie below an arbitrary home.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string_view>
 
 namespace hearth::store {
 
@@ -13,6 +14,8 @@ struct Home {
   [[nodiscard]] std::filesystem::path registry() const { return root / "registry.json"; }
   [[nodiscard]] std::filesystem::path state() const { return root / "state"; }
   [[nodiscard]] std::filesystem::path logs() const { return root / "logs"; }
+  // Whoever writes the files of a model below `models` holds this lock. `model`: "org/name".
+  [[nodiscard]] std::filesystem::path model_lock(std::string_view model) const;
   [[nodiscard]] std::filesystem::path run() const;  // sockets and pid files; short, private (0700)
 };
 

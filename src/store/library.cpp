@@ -7,7 +7,9 @@
 
 #include "base/files.hpp"
 #include "base/strings.hpp"
+#include "store/file_lock.hpp"
 #include "store/gguf.hpp"
+#include "store/manifest.hpp"
 #include "store/model_card.hpp"
 #include "store/registry.hpp"
 #include "store/scan.hpp"
@@ -48,11 +50,11 @@ fs::path weight_file(const fs::path& path) {
 }
 
 std::unexpected<Error> not_found(std::string_view name) {
-  return fail(ErrorCode::kModelNotFound,
-              fmt::format("model '{}' not found; see what there is with: hearth models list, or add a GGUF file with: "
-                          "hearth import PATH",
-                          base::to_valid_utf8(name)),
-              "model");
+  return fail(
+      ErrorCode::kModelNotFound,
+      fmt::format("model '{0}' not found; fetch it with: hearth pull {0}, or see what there is with: hearth list",
+                  base::to_valid_utf8(name)),
+      "model");
 }
 
 std::string_view task_name(const domain::ModelCard& card) {
@@ -106,18 +108,32 @@ Result<LibraryEntry> Library::find(std::string_view text) const {
     if (same_path && entry.preferred && base::equals_ignore_case(wanted.tag(), "latest")) fallback = &entry;
   }
   if (fallback != nullptr) return std::move(*fallback);
-  HEARTH_TRY(const Registry registry, Registry::load(home_.registry()));
-  for (const auto& [slug, entry] : registry.models()) {
-    const auto name = domain::ModelName::parse(entry.name);
-    if (name && *name == wanted)
-      return fail(
-          ErrorCode::kModelNotFound,
-          fmt::format("model '{}' not found: its file {} is gone; put it back, or forget the model with: hearth "
-                      "rm {}",
-                      entry.name, entry.path, entry.name),
-          "model");
-  }
+  if (const auto file = registered_file(text))
+    return fail(
+        ErrorCode::kModelNotFound,
+        fmt::format("model '{0}' not found: its file {1} is gone; put it back, or forget the model with: hearth "
+                    "rm {0}",
+                    text, *file),
+        "model");
   return not_found(text);
+}
+
+std::optional<std::string> Library::registered_file(std::string_view text) const {
+  const auto wanted = domain::ModelName::parse(text);
+  const auto registry = Registry::load(home_.registry());
+  if (!wanted || !registry) return std::nullopt;
+  for (const auto& [slug, entry] : registry->models()) {
+    const auto name = domain::ModelName::parse(entry.name);
+    if (name && *name == *wanted) return entry.path;
+  }
+  return std::nullopt;
+}
+
+std::string Library::id_of(const fs::path& file) const {
+  const auto all = entries();
+  if (!all) return file.string();
+  const auto it = std::ranges::find(*all, file, &LibraryEntry::path);
+  return it == all->end() ? file.string() : it->id();
 }
 
 Result<domain::ModelCard> Library::card(const LibraryEntry& entry) const {
@@ -206,16 +222,41 @@ Result<void> Library::remove(std::string_view name) {
       });
     case Origin::kFolder: break;
   }
+  return remove_files(entry);
+}
+
+Result<void> Library::remove_files(const LibraryEntry& entry) {
+  auto lock = FileLock::try_take(home_.model_lock(entry.name.path()));
+  if (!lock && lock.error().code == ErrorCode::kConflict)
+    return fail(ErrorCode::kConflict, fmt::format("model '{}' is being fetched; delete it afterwards", entry.id()),
+                "model");
+  if (!lock) return std::unexpected(std::move(lock).error());
   HEARTH_TRY(const auto header, read_gguf(entry.path));
-  HEARTH_TRY(const auto parts, gguf_parts(entry.path, header));
-  for (const auto& part : parts) {
-    if (!fs::remove(part, error) || error)
-      return fail(ErrorCode::kIo, fmt::format("cannot delete {}: {}", part.string(), error.message()));
+  HEARTH_TRY(auto files, gguf_parts(entry.path, header));
+  const fs::path folder = home_.models / entry.name.path();
+  auto loaded = Manifest::load(folder);
+  auto manifest = loaded ? *std::move(loaded) : std::nullopt;  // a damaged one goes with the model
+  if (manifest) {
+    std::erase_if(manifest->files, [&](const Manifest::File& file) {
+      return std::ranges::find(files, folder / file.name) != files.end();
+    });
+    // What goes with weights is of no use without them.
+    if (manifest->has_weights()) {
+      HEARTH_CHECK(manifest->save(folder));
+    } else {
+      for (const auto& file : manifest->files) files.push_back(folder / file.name);
+      files.push_back(folder / kManifestName);
+    }
+  }
+  std::error_code error;
+  for (const auto& file : files) {
+    fs::remove(file, error);
+    if (error) return fail(ErrorCode::kIo, fmt::format("cannot delete {}: {}", file.string(), error.message()));
   }
   // Folders that are empty now go too, up to the models folder.
-  for (auto folder = entry.path.parent_path();
-       folder != home_.models && folder.string().size() > home_.models.string().size(); folder = folder.parent_path()) {
-    if (!fs::is_empty(folder, error) || error || !fs::remove(folder, error)) break;
+  for (auto at = entry.path.parent_path(); at != home_.models && at.string().size() > home_.models.string().size();
+       at = at.parent_path()) {
+    if (!fs::is_empty(at, error) || error || !fs::remove(at, error)) break;
   }
   return {};
 }

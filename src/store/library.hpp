@@ -40,6 +40,10 @@ class Library {
   [[nodiscard]] Result<std::vector<LibraryEntry>> entries() const;
   // By id, case-insensitively; a name without tag finds the preferred file. kModelNotFound names the remedy.
   [[nodiscard]] Result<LibraryEntry> find(std::string_view name) const;
+  // Where the registry says that a model is, there or not.
+  [[nodiscard]] std::optional<std::string> registered_file(std::string_view name) const;
+  // The id of what has this weight file; its path if nothing has.
+  [[nodiscard]] std::string id_of(const std::filesystem::path& file) const;
   // From the file's header; kIo, kModelLoadFailed.
   [[nodiscard]] Result<domain::ModelCard> card(const LibraryEntry& entry) const;
 
@@ -52,6 +56,7 @@ class Library {
   [[nodiscard]] Result<void> copy(std::string_view from, std::string_view to);
 
  private:
+  [[nodiscard]] Result<void> remove_files(const LibraryEntry& entry);
   struct CachedCard {
     std::uint64_t size = 0;
     std::filesystem::file_time_type time;

@@ -3,6 +3,8 @@
 #include <fstream>
 #include <gtest/gtest.h>
 
+#include "store/file_lock.hpp"
+#include "store/manifest.hpp"
 #include "store/test_folder.hpp"
 
 namespace hearth::store {
@@ -39,7 +41,7 @@ TEST_F(LibraryTest, AnEmptyHomeHasNoModels) {
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().code, ErrorCode::kModelNotFound);
   EXPECT_NE(missing.error().message.find("model 'nope' not found"), std::string::npos);
-  EXPECT_NE(missing.error().message.find("hearth import"), std::string::npos);
+  EXPECT_NE(missing.error().message.find("hearth pull nope"), std::string::npos);
 }
 
 TEST_F(LibraryTest, FoldersGiveOneIdPerQuantisation) {
@@ -149,6 +151,36 @@ TEST_F(LibraryTest, RemovingADownloadedModelRemovesItsFilesAndEmptyFolders) {
   ASSERT_TRUE(library_.remove("org/tiny"));
   EXPECT_FALSE(fs::exists(folder_.path() / "models/org"));
   EXPECT_TRUE(fs::exists(folder_.path() / "models"));
+}
+
+TEST_F(LibraryTest, RemovingTheLastWeightsRemovesWhatCameWithThem) {
+  const auto folder = folder_.path() / "models/org/tiny";
+  place("models/org/tiny/tiny-Q8_0.gguf");
+  place("models/org/tiny/F16/tiny-F16.gguf");
+  folder_.touch("models/org/tiny/config.json");
+  Manifest manifest{.source = "hf:org/tiny", .revision = "main", .license = {}, .fetched_at = {}, .files = {}};
+  const fetch::Digest digest{fetch::Digest::Kind::kSha256, std::string(64, 'a')};
+  for (const auto* name : {"tiny-Q8_0.gguf", "F16/tiny-F16.gguf", "config.json"})
+    manifest.put({.name = name, .size = 1, .digest = digest, .revision = "c"});
+  ASSERT_TRUE(manifest.save(folder));
+  ASSERT_TRUE(library_.remove("org/tiny:f16"));
+  EXPECT_TRUE(fs::exists(folder / "config.json"));
+  EXPECT_EQ(Manifest::load(folder).value()->files.size(), 2U);
+  const auto busy = FileLock::try_take(library_.home().model_lock("org/tiny"));
+  EXPECT_EQ(library_.remove("org/tiny").error().code, ErrorCode::kConflict) << "while it is being fetched";
+  EXPECT_TRUE(library_.find("org/tiny"));
+}
+
+TEST_F(LibraryTest, NothingIsLeftOfADownloadedModel) {
+  place("models/org/tiny/tiny-Q8_0.gguf");
+  Manifest manifest{.source = "hf:org/tiny", .revision = "main", .license = {}, .fetched_at = {}, .files = {}};
+  manifest.put({.name = "tiny-Q8_0.gguf",
+                .size = 1,
+                .digest = {fetch::Digest::Kind::kSha256, std::string(64, 'a')},
+                .revision = "c"});
+  ASSERT_TRUE(manifest.save(folder_.path() / "models/org/tiny"));
+  ASSERT_TRUE(library_.remove("org/tiny"));
+  EXPECT_FALSE(fs::exists(folder_.path() / "models/org"));
 }
 
 TEST_F(LibraryTest, BundledModelsAreHiddenNotDeleted) {

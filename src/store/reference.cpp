@@ -93,7 +93,7 @@ Result<Reference> parse_reference(std::string_view text) {
     return Reference{.kind = Kind::kS3, .name = std::string(text), .revision = {}, .selector = {}};
   if (base::starts_with_ignore_case(text, "file:")) {
     text.remove_prefix(5);
-    if (text.starts_with("///")) text.remove_prefix(2);
+    while (text.starts_with("//")) text.remove_prefix(1);
     if (text.empty()) return bad(whole, "has no path after 'file:'");
     return Reference{.kind = Kind::kFile, .name = std::string(text), .revision = {}, .selector = {}};
   }

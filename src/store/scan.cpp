@@ -59,7 +59,12 @@ class Scanner {
       if (name.starts_with("models--")) return snapshots(entry.path(), snapshot_model(name));
       files_of(entry.path(), name);
       for_each(entry.path(), [&](const fs::directory_entry& inner) {
-        if (is_folder(inner)) files_of(inner.path(), name + "/" + inner.path().filename().string());
+        if (!is_folder(inner)) return;
+        const std::string model = name + "/" + inner.path().filename().string();
+        files_of(inner.path(), model);
+        for_each(inner.path(), [&](const fs::directory_entry& part) {  // repositories with a folder per quantisation
+          if (is_folder(part)) files_of(part.path(), model);
+        });
       });
     });
   }

@@ -14,7 +14,8 @@ struct FoundFile {
   std::filesystem::path path;
 };
 
-// GGUF files below `root`: one-level (models/name/x.gguf), two-level (models/org/name/x.gguf), a file right in root
+// GGUF files below `root`: one-level (models/name/x.gguf), two-level (models/org/name/x.gguf, and its
+// folders models/org/name/part/x.gguf), a file right in root
 // (its stem is the name) and Hugging Face snapshot layouts (models--org--name/snapshots/REV/x.gguf). Later parts of
 // split files, projectors (mmproj*), unfinished downloads, dangling links and hidden entries are left out. Unreadable
 // folders are skipped.

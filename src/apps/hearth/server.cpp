@@ -10,6 +10,7 @@
 #include "apps/hearth/paths.hpp"
 #include "base/files.hpp"
 #include "base/strings.hpp"
+#include "cli/provisioner.hpp"
 #include "gateway/face.hpp"
 
 namespace hearth::apps {
@@ -145,7 +146,9 @@ Server::Server(const config::Settings& settings, const store::Home& home, base::
       work_(2, "hearth-work"),
       library_(home, log),
       manager_(threads_.executor(0), work_, manager_options(settings, home), clock_, log),
-      gateway_(library_, work_, manager_, clock_, log, gateway_options(settings)),
+      provisioner_(cli::provisioner_options(settings, home), clock_, log),
+      pulls_(threads_.executor(0), provisioner_, library_, cli::pull_options(settings), log),
+      gateway_(library_, work_, manager_, pulls_, clock_, log, gateway_options(settings)),
       server_(threads_, gateway_, limits_of(settings), log),
       nursery_(threads_.executor(0)) {
   gateway_.set_server(server_);
@@ -207,8 +210,9 @@ rt::Task<void> Server::watch_idle() {
   const auto span = settings_.duration("server.idle_exit");
   while (true) {
     const auto idle = clock_.now() - gateway_.last_activity();
-    if (gateway_.in_flight() == 0 && idle >= span) break;
-    co_await rt::sleep_for(gateway_.in_flight() == 0 ? span - idle : span);
+    const bool busy = gateway_.in_flight() > 0 || pulls_.busy();
+    if (!busy && idle >= span) break;
+    co_await rt::sleep_for(busy ? span : span - idle);
   }
   log_.info("no request for {}, ending", base::format_duration(span));
   end_.set();
@@ -217,7 +221,9 @@ rt::Task<void> Server::watch_idle() {
 void Server::stop() {
   gateway_.set_draining();
   auto all = [](Server& self) -> rt::Task<void> {
+    self.pulls_.request_stop();  // who watches one gets its end
     co_await self.server_.stop(to_ms(self.settings_.duration("server.shutdown_grace")));
+    co_await self.pulls_.stop();
     co_await self.manager_.stop();
     self.nursery_.cancel();
     co_await self.nursery_.join();

@@ -48,6 +48,8 @@ class Server {
   rt::WorkThreads work_;
   store::Library library_;
   sched::ModelManager manager_;
+  store::provision::Provisioner provisioner_;
+  gateway::PullJobs pulls_;
   gateway::Gateway gateway_;
   http::Server server_;
   std::unique_ptr<rt::IoThreads> monitor_thread_;

@@ -159,6 +159,24 @@ std::string show_body(const ModelCard& card, std::string_view modelfile, bool ve
   return std::move(w).take();
 }
 
+std::string pull_status(std::string_view status) {
+  Writer w;
+  w.begin_object().field("status", status).end_object();
+  return std::move(w).take();
+}
+
+std::string pull_file(std::string_view name, std::string_view digest, std::uint64_t total, std::uint64_t completed) {
+  constexpr std::size_t kShown = 12;
+  const auto digits = digest.substr(std::min(digest.find(':') + 1, digest.size()));
+  Writer w;
+  w.begin_object().field("status", "pulling " + std::string(digest.empty() ? name : digits.substr(0, kShown)));
+  if (!digest.empty()) w.field("digest", digest);
+  w.field("total", total);
+  if (completed > 0) w.field("completed", completed);
+  w.end_object();
+  return std::move(w).take();
+}
+
 std::string version_body(std::string_view version) {
   Writer w;
   w.begin_object().field("version", version).end_object();

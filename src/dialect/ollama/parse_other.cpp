@@ -73,6 +73,22 @@ Result<ShowCall> parse_show(std::string_view body) {
   return call;
 }
 
+Result<PullCall> parse_pull(std::string_view body) {
+  PullCall call;
+  HEARTH_TRY(json::Report report, json::read_object(body, [&](Object& in) {
+               call.reference =
+                   in.has("model") || !in.has("name") ? in.required_text("model") : in.required_text("name");
+               in.accept("name");
+               in.boolean("stream", call.stream);
+               bool insecure = false;
+               in.boolean("insecure", insecure);
+               if (insecure) in.ignore("insecure");
+               in.ignore({"username", "password"});
+             }));
+  call.ignored = std::move(report.ignored);
+  return call;
+}
+
 Result<CopyCall> parse_copy(std::string_view body) {
   CopyCall call;
   HEARTH_TRY(json::Report report, json::read_object(body, [&](Object& in) {

@@ -30,10 +30,16 @@ struct Fetched {
   Digest digest;  // the published one, which was checked; SHA-256 where none was
 };
 
+struct FileProgress {
+  std::uint64_t total = 0;  // what is known of it
+  std::uint64_t present = 0;
+};
+
 struct Progress {
-  std::uint64_t total = 0;    // of all files; grows while sizes are unknown
-  std::uint64_t present = 0;  // on disk
-  std::uint64_t resumed = 0;  // of these, there before this call
+  std::vector<FileProgress> files{};  // in the order of the call
+  std::uint64_t total = 0;            // of all files; grows while sizes are unknown
+  std::uint64_t present = 0;          // on disk
+  std::uint64_t resumed = 0;          // of these, there before this call
   std::uint64_t verified = 0;
   std::string trouble;  // the last failure that is being tried again; empty = none
 };

@@ -86,9 +86,10 @@ void HashThreads::drop(JobId id) {
   jobs_.erase(it);
 }
 
-void HashThreads::wait_for_any() {
+void HashThreads::wait_for_any(std::chrono::milliseconds longest) {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return std::ranges::any_of(jobs_, [](const Job& j) { return j.outcome.has_value(); }); });
+  changed_.wait_for(lock, longest,
+                    [&] { return std::ranges::any_of(jobs_, [](const Job& j) { return j.outcome.has_value(); }); });
 }
 
 void HashThreads::step(Job& job, std::vector<char>& buffer, std::unique_lock<std::mutex>& lock,

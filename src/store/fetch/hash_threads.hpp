@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -20,9 +21,6 @@ namespace hearth::store::fetch {
 class HashThreads {
  public:
   using JobId = std::uint64_t;
-  struct Done {
-    Result<Digest> digest;  // kIo: the file could not be read or brought to the disk
-  };
 
   // `wake` is called on a hash thread whenever a job is done.
   HashThreads(std::size_t count, std::function<void()> wake);
@@ -35,12 +33,12 @@ class HashThreads {
   // Bytes below `frontier` may be read.
   void advance(JobId id, std::uint64_t frontier);
   [[nodiscard]] std::uint64_t hashed(JobId id) const;
-  // The outcome, once; nothing while the job is not done.
+  // The outcome, once; nothing while the job is not done. kIo: the file could not be read, or not brought to the disk.
   [[nodiscard]] std::optional<Result<Digest>> take(JobId id);
   // Waits for a read in progress; the job is gone afterwards.
   void drop(JobId id);
-  // Blocks until some job is done that nobody has taken.
-  void wait_for_any();
+  // Until some job is done that nobody has taken, at most so long.
+  void wait_for_any(std::chrono::milliseconds longest);
 
  private:
   struct Job {

@@ -48,11 +48,11 @@ class PartialFile {
 
   // Bytes that a kill would lose.
   [[nodiscard]] std::uint64_t unrecorded() const { return unrecorded_; }
-  [[nodiscard]] Result<void> record();
+  [[nodiscard]] Result<void> record();  // nothing after commit() or discard()
   // Brings what has been written so far to the disk. Thread-safe.
   [[nodiscard]] Result<void> sync(const RangeSet& written);
 
-  // The content is complete, right and on disk: gives it its name. The object is over.
+  // The content is complete, right and on disk: gives it its name.
   [[nodiscard]] Result<void> commit();
   // Nothing of it is worth keeping.
   void discard();

@@ -75,7 +75,7 @@ std::optional<Record> read_record(const fs::path& path) {
     out.done = read_ranges(in, "done");
     out.synced = read_ranges(in, "synced");
   });
-  if (!report || report->error || !known) return std::nullopt;
+  if (!report || !known) return std::nullopt;
   return out;
 }
 
@@ -186,6 +186,7 @@ Result<void> PartialFile::restart() {
 }
 
 Result<void> PartialFile::record() {
+  if (fd_ < 0) return {};  // committed or discarded
   json::Writer w;
   w.begin_object().field("version", kVersion);
   if (id_.size) w.field("size", *id_.size);

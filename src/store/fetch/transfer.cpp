@@ -172,8 +172,9 @@ void Transfer::report(bool always) {
   last_report_ = now;
   Progress progress;
   for (const auto& file : files_) {
-    progress.total += file->size_or_present();
-    progress.present += file->present();
+    progress.files.push_back({.total = file->size_or_present(), .present = file->present()});
+    progress.total += progress.files.back().total;
+    progress.present += progress.files.back().present;
     progress.resumed += file->resumed();
     progress.verified += file->verified();
     if (!file->complete() && !file->trouble().empty()) progress.trouble = file->trouble();

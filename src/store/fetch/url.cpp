@@ -40,6 +40,12 @@ Result<std::string> origin_of(std::string_view url) {
                      part(parsed, CURLUPART_PORT, CURLU_DEFAULT_PORT));
 }
 
+Result<std::string> path_of(std::string_view url) {
+  HEARTH_TRY(const auto origin, origin_of(url));
+  (void)origin;
+  return part(parse(url), CURLUPART_PATH, CURLU_URLDECODE);
+}
+
 std::string host_of(std::string_view url) { return base::one_line(part(parse(url), CURLUPART_HOST)); }
 
 Result<std::string> redirect_target(std::string_view url, std::string_view location) {

@@ -10,6 +10,8 @@ namespace hearth::store::fetch {
 // Scheme, host and port of a URL as one text ("https://host:443"): what may see a secret. kInvalidRequest: no URL of
 // http or https.
 [[nodiscard]] Result<std::string> origin_of(std::string_view url);
+// The decoded path, "/" at least.
+[[nodiscard]] Result<std::string> path_of(std::string_view url);
 [[nodiscard]] std::string host_of(std::string_view url);  // for messages; empty if there is none
 
 // The URL that `location` (absolute or relative) means at `url`. Never from https to http (kForbidden).

@@ -24,7 +24,7 @@ bool has_extension(std::string_view name, std::string_view extension) {
 
 std::uint64_t total(const std::vector<PublishedFile>& files) {
   std::uint64_t out = 0;
-  for (const auto& file : files) out += file.size;
+  for (const auto& file : files) out += file.size.value_or(0);
   return out;
 }
 

@@ -7,7 +7,7 @@
 
 #include "base/bytes.hpp"
 #include "base/result.hpp"
-#include "store/provision/plan.hpp"
+#include "store/provision/source.hpp"
 
 namespace hearth::store::provision {
 

@@ -52,7 +52,7 @@ TEST(Choose, TheBestThatFits) {
 
 TEST(Choose, MemoryIsWhatTheCallerSaysItIs) {
   const auto choice = choose(quantised(), {.memory_budget = {8 * kGb}, .memory_needed = [](const auto& files) {
-                                             return base::Bytes{files.front().size};
+                                             return base::Bytes{files.front().size.value()};
                                            }});
   EXPECT_EQ(names(choice.value()), Names{"m-Q8_0.gguf"});
 }

@@ -12,12 +12,9 @@ namespace hearth::store::provision {
 namespace {
 
 constexpr std::size_t kListingBytesMax = 32 << 20;
-constexpr std::string_view kSource = "hf:";
-
-std::string repository_of(const Publication& published) { return published.source.substr(kSource.size()); }
 
 PublishedFile read_file(json::Object& in) {
-  PublishedFile out{.name = in.required_text("rfilename"), .size = 0, .digest = {}};
+  PublishedFile out{.name = in.required_text("rfilename"), .size = std::nullopt, .digest = {}};
   if (const auto size = in.get("size")) out.size = static_cast<std::uint64_t>(size->integer(0));
   std::string blob;
   in.text("blobId", blob);
@@ -58,11 +55,6 @@ std::string hub_token(const std::function<std::string(const char*)>& environment
   return text ? std::string(base::trim(*text)) : std::string();
 }
 
-std::vector<std::string> Hub::headers() const {
-  if (options_.token.empty()) return {};
-  return {"authorization: Bearer " + options_.token};
-}
-
 Error Hub::refusal(const std::string& repository, const std::string& revision, const fetch::Answer& answer) const {
   const auto header = [&](const char* name) {
     const auto it = answer.headers.find(name);
@@ -94,47 +86,36 @@ Error Hub::refusal(const std::string& repository, const std::string& revision, c
       .message = fmt::format("{} answered {} for {}", fetch::host_of(options_.endpoint), answer.status, repository)};
 }
 
-Result<Publication> Hub::look_up(const std::string& repository, const std::string& revision,
-                                 std::stop_token stop) const {
-  const std::string wanted = revision.empty() ? "main" : revision;
+Result<Publication> Hub::look_up(const Reference& reference, std::stop_token stop) const {
+  const std::string& repository = reference.name;
+  const std::string wanted = reference.revision.empty() ? "main" : reference.revision;
+  Publication out;
+  if (!options_.token.empty()) out.headers = {"authorization: Bearer " + options_.token};
   const fetch::Call call{.url = fmt::format("{}/api/models/{}/revision/{}?blobs=true", options_.endpoint,
                                             fetch::escape(repository, true), fetch::escape(wanted)),
-                         .headers = headers()};
+                         .headers = out.headers};
   HEARTH_TRY(const auto answer, fetch::get(call, options_.net, kListingBytesMax, stop));
   if (answer.status != 200) return std::unexpected(refusal(repository, wanted, answer));
-  Publication out{.source = std::string(kSource) + repository, .revision = {}, .license = {}, .files = {}};
+  std::string id = repository;
   const auto report = json::read_object(answer.body, [&](json::Object& in) {
-    std::string id;
-    in.text("id", id);
-    if (!id.empty()) out.source = std::string(kSource) + id;  // in its own letters, or renamed
+    in.text("id", id);  // in its own letters, or renamed
     in.text("sha", out.revision);
     out.license = license_in(in);
     in.each("siblings", [&](const json::Item& item) {
       item.object([&](json::Object& file) { out.files.push_back(read_file(file)); });
     });
   });
-  const auto* problem = !report ? &report.error() : report->error ? &*report->error : nullptr;
-  if (problem != nullptr || out.revision.empty())
-    return fail(ErrorCode::kBackendError,
-                fmt::format("{} gave no listing of {}{}", fetch::host_of(options_.endpoint), repository,
-                            problem != nullptr ? ": " + problem->message : ": no revision in it"));
+  const auto known = parse_reference("hf:" + id);
+  if (!report || out.revision.empty() || !known || known->name != id)
+    return fail(ErrorCode::kBackendError, fmt::format("{} gave no listing of {}{}", fetch::host_of(options_.endpoint),
+                                                      repository, report ? "" : ": " + report.error().message));
+  out.source = "hf:" + id;
+  out.folder = id;
+  out.page = fmt::format("{}/{}", options_.endpoint, id);
+  for (auto& file : out.files)
+    file.url = fmt::format("{}/{}/resolve/{}/{}", options_.endpoint, fetch::escape(id, true),
+                           fetch::escape(out.revision), fetch::escape(file.name, true));
   return out;
-}
-
-std::string Hub::url(const Publication& published, const PublishedFile& file) const {
-  return fmt::format("{}/{}/resolve/{}/{}", options_.endpoint, fetch::escape(repository_of(published), true),
-                     fetch::escape(published.revision), fetch::escape(file.name, true));
-}
-
-Result<std::string> Hub::head(const Publication& published, const PublishedFile& file, std::size_t bytes,
-                              std::stop_token stop) const {
-  fetch::Call call{.url = url(published, file), .headers = headers()};
-  call.headers.push_back(fmt::format("range: bytes=0-{}", bytes - 1));
-  HEARTH_TRY(auto answer, fetch::get(call, options_.net, bytes, stop));
-  if (answer.status != 206 && answer.status != 200)
-    return fail(ErrorCode::kBackendError,
-                fmt::format("{} answered {} for {}", fetch::host_of(answer.url), answer.status, file.name));
-  return std::move(answer.body);
 }
 
 }  // namespace hearth::store::provision

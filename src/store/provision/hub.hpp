@@ -9,7 +9,7 @@
 
 #include "base/result.hpp"
 #include "store/fetch/net.hpp"
-#include "store/provision/plan.hpp"
+#include "store/provision/source.hpp"
 
 namespace hearth::store::provision {
 
@@ -24,20 +24,13 @@ struct HubOptions {
 
 // Repositories of models on the Hugging Face hub, or a server that speaks its API (GET /api/models/R/revision/V,
 // /R/resolve/V/FILE). Blocks. Thread-safe.
-class Hub {
+class Hub final : public Source {
  public:
   explicit Hub(HubOptions options) : options_(std::move(options)) {}
 
-  // What a repository has at a revision (empty: "main"), pinned to a commit. kModelNotFound; kUnauthorized and
-  // kForbidden: private or gated, with the page to ask on; kUnavailable.
-  [[nodiscard]] Result<Publication> look_up(const std::string& repository, const std::string& revision,
-                                            std::stop_token stop) const;
-  [[nodiscard]] std::string url(const Publication& published, const PublishedFile& file) const;
-  // Header lines for requests to the endpoint.
-  [[nodiscard]] std::vector<std::string> headers() const;
-  // The first bytes of a file; fewer if it is shorter.
-  [[nodiscard]] Result<std::string> head(const Publication& published, const PublishedFile& file, std::size_t bytes,
-                                         std::stop_token stop) const;
+  // What a repository has at a revision (none: "main"), pinned to a commit. Private or gated: the error has the page to
+  // ask on.
+  [[nodiscard]] Result<Publication> look_up(const Reference& reference, std::stop_token stop) const override;
 
  private:
   [[nodiscard]] Error refusal(const std::string& repository, const std::string& revision,

@@ -8,6 +8,7 @@
 
 #include "base/strings.hpp"
 #include "domain/model_name.hpp"
+#include "json/writer.hpp"
 #include "store/fetch/partial_file.hpp"
 #include "store/file_lock.hpp"
 #include "store/gguf_parse.hpp"
@@ -29,7 +30,7 @@ void tell(const PullOptions& options, PullProgress progress) {
 
 std::uint64_t total(const std::vector<PublishedFile>& files) {
   std::uint64_t out = 0;
-  for (const auto& file : files) out += file.size;
+  for (const auto& file : files) out += file.size.value_or(0);
   return out;
 }
 
@@ -40,6 +41,7 @@ std::string described(const Publication& published, const Choice& choice) {
 
 // Names that a publisher chose freely, before any of them becomes a path.
 Result<void> check_names(const Publication& published, const Choice& choice) {
+  HEARTH_CHECK(check_file_name(published.folder));
   std::set<std::string> seen;
   for (const auto& file : choice.files) {
     auto fine = check_file_name(file.name);
@@ -61,29 +63,52 @@ fs::path weights_of(const fs::path& folder, const Choice& choice) {
   return folder;
 }
 
+Pulled pulled(const Publication& published, const Choice& choice, const fs::path& folder, bool up_to_date) {
+  return {.source = published.source,
+          .revision = published.revision,
+          .folder = folder,
+          .weights = weights_of(folder, choice),
+          .format = choice.format,
+          .quantization = choice.quantization,
+          .reason = choice.reason,
+          .size = total(choice.files),
+          .up_to_date = up_to_date};
+}
+
 bool is_as_published(const Manifest& manifest, const fs::path& folder, const PublishedFile& file) {
   const auto* known = manifest.find(file.name);
   std::error_code error;
-  return known != nullptr && known->size == file.size && (!file.digest.known() || known->digest == file.digest) &&
-         fs::file_size(folder / file.name, error) == file.size && !error;
+  return known != nullptr && known->size == file.size.value_or(known->size) &&
+         (!file.digest.known() || known->digest == file.digest) &&
+         fs::file_size(folder / file.name, error) == known->size && !error;
 }
 
 // The bytes of a model that another process is fetching.
 fetch::Progress seen_progress(const fs::path& folder, const Choice& choice) {
   fetch::Progress out;
   for (const auto& file : choice.files) {
-    out.total += file.size;
+    out.total += file.size.value_or(0);
     std::error_code error;
     const auto size = fs::file_size(folder / file.name, error);
-    out.present += !error && size == file.size ? size : fetch::partial_bytes(folder / file.name).value_or(0);
+    out.present +=
+        !error && size == file.size.value_or(size) ? size : fetch::partial_bytes(folder / file.name).value_or(0);
   }
   return out;
 }
 
+// A refusal in the middle of a public listing: the repository is gated.
+Error with_remedy(Error error, const Publication& published) {
+  const bool refused = error.code == ErrorCode::kUnauthorized || error.code == ErrorCode::kForbidden;
+  if (refused && !published.page.empty())
+    error.message += fmt::format("; {} is gated: accept its terms at {}, then give hearth your token with HF_TOKEN",
+                                 published.source, published.page);
+  return error;
+}
+
 // Waits until no other process writes this model; `waiting` is called meanwhile.
-Result<FileLock> sole_writer(const fs::path& models, const Publication& published, const std::stop_token& stop,
+Result<FileLock> sole_writer(const Home& home, const Publication& published, const std::stop_token& stop,
                              const std::function<void()>& waiting) {
-  const auto file = models / ".locks" / (domain::slug_of(published.source) + ".lock");
+  const auto file = home.model_lock(published.folder);
   while (true) {
     auto lock = FileLock::try_take(file);
     if (lock || lock.error().code != ErrorCode::kConflict) return lock;
@@ -95,46 +120,71 @@ Result<FileLock> sole_writer(const fs::path& models, const Publication& publishe
 
 }  // namespace
 
-Result<Pulled> Provisioner::pull(const Reference& reference, const PullOptions& options) const {
+std::string_view to_string(PullProgress::Phase phase) {
+  switch (phase) {
+    case PullProgress::Phase::kResolving: return "resolving";
+    case PullProgress::Phase::kChecking: return "checking";
+    case PullProgress::Phase::kWaiting: return "waiting";
+    case PullProgress::Phase::kDownloading: return "downloading";
+  }
+  return "downloading";
+}
+
+std::string to_json(const Pulled& p, std::string_view name) {
+  json::Writer w;
+  w.begin_object().field("name", name).field("source", p.source).field("revision", p.revision);
+  w.field("model_dir", p.folder.string()).field("path", p.weights.string()).field("format", p.format);
+  w.field("quantization", p.quantization).field("reason", p.reason).field("size", p.size);
+  w.field("up_to_date", p.up_to_date).end_object();
+  return std::move(w).take();
+}
+
+Result<const Source*> Provisioner::source_of(const Reference& reference) const {
   switch (reference.kind) {
     case Reference::Kind::kName:
-    case Reference::Kind::kHub: return options_.offline ? what_is_here(reference) : pull_from_hub(reference, options);
+    case Reference::Kind::kHub: return &hub_;
+    case Reference::Kind::kUrl: return &web_;
     case Reference::Kind::kFile:
       return fail(ErrorCode::kInvalidRequest, fmt::format("{} is a file; use it where it lies with: hearth import {}",
                                                           reference.name, reference.name));
-    default:
-      return fail(ErrorCode::kUnsupported,
-                  fmt::format("{}: this version fetches from the Hugging Face hub only", to_text(reference)));
+    case Reference::Kind::kOllama:
+    case Reference::Kind::kS3: break;
   }
+  return fail(
+      ErrorCode::kUnsupported,
+      fmt::format("{}: this version fetches from the Hugging Face hub and from https addresses", to_text(reference)));
+}
+
+Result<Pulled> Provisioner::pull(const Reference& reference, const PullOptions& options) const {
+  if (options_.offline) return what_is_here(reference);
+  HEARTH_TRY(const Source* const source, source_of(reference));
+  tell(options, {.phase = PullProgress::Phase::kResolving, .choice = {}, .files = {}, .bytes = {}});
+  HEARTH_TRY(const auto published, source->look_up(reference, options.stop));
+  HEARTH_TRY(const auto choice, choose_from(published, reference, options));
+  HEARTH_CHECK(check_names(published, choice));
+  HEARTH_TRY(const bool fetched, fetch_missing(published, choice, reference, options));
+  return pulled(published, choice, folder_of(published), !fetched);
 }
 
 Result<Pulled> Provisioner::what_is_here(const Reference& reference) const {
+  const auto absent = [&](std::string_view what) {
+    return fail(ErrorCode::kUnavailable, fmt::format("{} is not here, and HF_HUB_OFFLINE forbids to fetch it", what),
+                "model");
+  };
   const auto folder = options_.home.models / reference.name;
   HEARTH_TRY(const auto manifest, Manifest::load(folder));
-  if (!manifest)
-    return fail(ErrorCode::kUnavailable,
-                fmt::format("{} is not here, and HF_HUB_OFFLINE forbids to fetch it", to_text(reference)));
-  Publication published{.source = manifest->source, .revision = manifest->revision, .license = {}, .files = {}};
+  if (!manifest) return absent(to_text(reference));
+  Publication published{.source = manifest->source, .folder = reference.name, .revision = manifest->revision};
   for (const auto& file : manifest->files)
     published.files.push_back({.name = file.name, .size = file.size, .digest = file.digest});
   HEARTH_TRY(const auto choice, choose(published, {.selector = reference.selector}));
   for (const auto& file : choice.files) {
-    if (!is_as_published(*manifest, folder, file))
-      return fail(ErrorCode::kUnavailable, fmt::format("{} of {} is not here, and HF_HUB_OFFLINE forbids to fetch it",
-                                                       file.name, to_text(reference)));
+    if (!is_as_published(*manifest, folder, file)) return absent(to_text(reference) + ": " + file.name);
   }
-  return Pulled{.source = published.source,
-                .revision = published.revision,
-                .folder = folder,
-                .weights = weights_of(folder, choice),
-                .format = choice.format,
-                .quantization = choice.quantization,
-                .reason = choice.reason,
-                .size = total(choice.files),
-                .up_to_date = true};
+  return pulled(published, choice, folder, true);
 }
 
-Result<Choice> Provisioner::choose_from(const Hub& hub, const Publication& published, const Reference& reference,
+Result<Choice> Provisioner::choose_from(const Publication& published, const Reference& reference,
                                         const PullOptions& options) const {
   ChooseOptions how{.selector = reference.selector,
                     .preference = options.preference,
@@ -144,52 +194,39 @@ Result<Choice> Provisioner::choose_from(const Hub& hub, const Publication& publi
   std::optional<base::Bytes> besides;
   how.memory_needed = [&](const std::vector<PublishedFile>& files) -> base::Bytes {
     const std::uint64_t weights = total(files);
-    if (!besides) {
-      const auto bytes = hub.head(published, files.front(), kPeekBytes, options.stop);
-      const auto parsed =
-          bytes ? parse_gguf_prefix(*bytes, files.front().size, files.front().name) : GgufParse{.header = GgufHeader{}};
-      const bool known = parsed.header && !parsed.header->architecture().empty();
-      const auto estimate = known ? estimate_memory(*parsed.header, options.shape) : MemoryEstimate{};
-      besides = known ? estimate.kv_cache + estimate.compute : base::Bytes{weights / 8};
-    }
+    if (!besides) besides = peek_memory(published, files.front(), options).value_or(base::Bytes{weights / 8});
     return base::Bytes{weights} + *besides;
   };
   return choose(published, how);
 }
 
-Result<Pulled> Provisioner::pull_from_hub(const Reference& reference, const PullOptions& options) const {
-  const Hub hub(options_.hub);
-  tell(options, {.phase = PullProgress::Phase::kResolving, .choice = {}, .bytes = {}});
-  HEARTH_TRY(const auto published, hub.look_up(reference.name, reference.revision, options.stop));
-  HEARTH_TRY(const auto choice, choose_from(hub, published, reference, options));
-  HEARTH_CHECK(check_names(published, choice));
-  HEARTH_TRY(const auto id, parse_reference(published.source));  // the source's own spelling is checked like a person's
-  const fs::path folder = options_.home.models / id.name;
-  HEARTH_TRY(const bool fetched, fetch_missing(hub, published, choice, reference, folder, options));
-  return Pulled{.source = published.source,
-                .revision = published.revision,
-                .folder = folder,
-                .weights = weights_of(folder, choice),
-                .format = choice.format,
-                .quantization = choice.quantization,
-                .reason = choice.reason,
-                .size = total(choice.files),
-                .up_to_date = !fetched};
+// What a model takes besides its weights, by the beginning of its file; nothing if that does not tell.
+std::optional<base::Bytes> Provisioner::peek_memory(const Publication& published, const PublishedFile& file,
+                                                    const PullOptions& options) const {
+  fetch::Call call{.url = file.url, .headers = published.headers};
+  call.headers.push_back(fmt::format("range: bytes=0-{}", kPeekBytes - 1));
+  const auto answer = fetch::get(call, options_.hub.net, kPeekBytes, options.stop);
+  if (!answer || answer->status / 100 != 2) return std::nullopt;
+  const auto parsed = parse_gguf_prefix(answer->body, file.size.value_or(answer->body.size()), file.name);
+  if (!parsed.header || parsed.header->architecture().empty()) return std::nullopt;
+  const auto estimate = estimate_memory(*parsed.header, options.shape);
+  return estimate.kv_cache + estimate.compute;
 }
 
 // False: everything was there already.
-Result<bool> Provisioner::fetch_missing(const Hub& hub, const Publication& published, const Choice& choice,
-                                        const Reference& reference, const fs::path& folder,
+Result<bool> Provisioner::fetch_missing(const Publication& published, const Choice& choice, const Reference& reference,
                                         const PullOptions& options) const {
-  PullProgress progress{.phase = PullProgress::Phase::kWaiting, .choice = described(published, choice), .bytes = {}};
-  HEARTH_TRY(const auto lock, sole_writer(options_.home.models, published, options.stop, [&] {
+  const fs::path folder = folder_of(published);
+  PullProgress progress{
+      .phase = PullProgress::Phase::kWaiting, .choice = described(published, choice), .files = {}, .bytes = {}};
+  HEARTH_TRY(const auto lock, sole_writer(options_.home, published, options.stop, [&] {
                progress.bytes = seen_progress(folder, choice);
                tell(options, progress);
              }));
   HEARTH_TRY(auto known, Manifest::load(folder));
   Manifest manifest = known ? *std::move(known) : Manifest{};
   manifest.source = published.source;
-  manifest.revision = reference.revision.empty() ? "main" : reference.revision;
+  manifest.revision = reference.revision;
   manifest.license = published.license;
   std::vector<PublishedFile> missing;
   for (const auto& file : choice.files) {
@@ -199,8 +236,8 @@ Result<bool> Provisioner::fetch_missing(const Hub& hub, const Publication& publi
 
   // Files that somebody put there are worth a look before they are fetched.
   progress.phase = PullProgress::Phase::kChecking;
-  const auto put = [&](const PublishedFile& file, const fetch::Digest& digest) {
-    manifest.put({.name = file.name, .size = file.size, .digest = digest, .revision = published.revision});
+  const auto put = [&](const PublishedFile& file, std::uint64_t size, const fetch::Digest& digest) {
+    manifest.put({.name = file.name, .size = size, .digest = digest, .revision = published.revision});
   };
   std::erase_if(missing, [&](const PublishedFile& file) {
     std::error_code error;
@@ -208,14 +245,14 @@ Result<bool> Provisioner::fetch_missing(const Hub& hub, const Publication& publi
     tell(options, progress);
     const auto digest = hash_file(folder / file.name, file.digest.kind, options.stop);
     if (!digest || *digest != file.digest) return false;
-    put(file, *digest);
+    put(file, *file.size, *digest);
     return true;
   });
 
   std::vector<fetch::File> wishes;
   for (const auto& file : missing)
-    wishes.push_back({.urls = {hub.url(published, file)},
-                      .headers = hub.headers(),
+    wishes.push_back({.urls = {file.url},
+                      .headers = published.headers,
                       .path = folder / file.name,
                       .size = file.size,
                       .digest = file.digest});
@@ -223,12 +260,15 @@ Result<bool> Provisioner::fetch_missing(const Hub& hub, const Publication& publi
   how.net = options_.hub.net;
   how.stop = options.stop;
   progress.phase = PullProgress::Phase::kDownloading;
+  progress.files = missing;
   how.on_progress = [&](const fetch::Progress& bytes) {
     progress.bytes = bytes;
     tell(options, progress);
   };
-  HEARTH_TRY(const auto fetched, fetch::download(wishes, how));
-  for (std::size_t i = 0; i < missing.size(); ++i) put(missing[i], fetched[i].digest);
+  const auto result = fetch::download(wishes, how);
+  if (!result) return std::unexpected(with_remedy(result.error(), published));
+  const auto& fetched = *result;
+  for (std::size_t i = 0; i < missing.size(); ++i) put(missing[i], fetched[i].size, fetched[i].digest);
   manifest.fetched_at = base::rfc3339(clock_.wall());
   HEARTH_CHECK(manifest.save(folder));
   log_.info("fetched {} at {} into {}", published.source, published.revision, folder.string());

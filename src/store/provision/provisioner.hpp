@@ -12,10 +12,11 @@
 #include "base/result.hpp"
 #include "store/fetch/download.hpp"
 #include "store/home.hpp"
+#include "store/manifest.hpp"
 #include "store/memory_estimate.hpp"
 #include "store/provision/choose.hpp"
 #include "store/provision/hub.hpp"
-#include "store/provision/manifest.hpp"
+#include "store/provision/web_file.hpp"
 #include "store/reference.hpp"
 
 namespace hearth::store::provision {
@@ -28,9 +29,12 @@ struct PullProgress {
     kDownloading,
   };
   Phase phase = Phase::kResolving;
-  std::string choice;  // what was chosen and why, once that is known
+  std::string choice;                // what was chosen and why, once that is known
+  std::vector<PublishedFile> files;  // that are being fetched, in the order of bytes.files
   fetch::Progress bytes;
 };
+
+[[nodiscard]] std::string_view to_string(PullProgress::Phase phase);  // "downloading"
 
 struct PullOptions {
   std::vector<std::string> preference;                   // of quantisations
@@ -52,6 +56,10 @@ struct Pulled {
   bool up_to_date = false;  // nothing had to be fetched
 };
 
+// {name, source, revision, model_dir, path, format, quantization, reason, size, up_to_date}; `name`: its id in the
+// library.
+[[nodiscard]] std::string to_json(const Pulled& pulled, std::string_view name);
+
 struct ProvisionerOptions {
   Home home;
   HubOptions hub;
@@ -64,24 +72,30 @@ struct ProvisionerOptions {
 class Provisioner {
  public:
   Provisioner(ProvisionerOptions options, const base::Clock& clock, base::Log& log)
-      : options_(std::move(options)), clock_(clock), log_(log) {}
+      : options_(std::move(options)), clock_(clock), log_(log), hub_(options_.hub) {}
 
-  // Fetches what `reference` means, or says that it is there. Errors: as parse_reference, Hub::look_up, choose and
-  // fetch::download; kCancelled keeps what has come.
+  // Fetches what `reference` means, or says that it is there. Errors: as Source::look_up, choose and fetch::download;
+  // kCancelled keeps what has come.
   [[nodiscard]] Result<Pulled> pull(const Reference& reference, const PullOptions& options) const;
 
  private:
-  [[nodiscard]] Result<Pulled> pull_from_hub(const Reference& reference, const PullOptions& options) const;
+  [[nodiscard]] Result<const Source*> source_of(const Reference& reference) const;
   [[nodiscard]] Result<Pulled> what_is_here(const Reference& reference) const;
-  [[nodiscard]] Result<Choice> choose_from(const Hub& hub, const Publication& published, const Reference& reference,
+  [[nodiscard]] Result<Choice> choose_from(const Publication& published, const Reference& reference,
                                            const PullOptions& options) const;
-  [[nodiscard]] Result<bool> fetch_missing(const Hub& hub, const Publication& published, const Choice& choice,
-                                           const Reference& reference, const std::filesystem::path& folder,
-                                           const PullOptions& options) const;
+  [[nodiscard]] std::optional<base::Bytes> peek_memory(const Publication& published, const PublishedFile& file,
+                                                       const PullOptions& options) const;
+  [[nodiscard]] Result<bool> fetch_missing(const Publication& published, const Choice& choice,
+                                           const Reference& reference, const PullOptions& options) const;
+  [[nodiscard]] std::filesystem::path folder_of(const Publication& published) const {
+    return options_.home.models / published.folder;
+  }
 
   ProvisionerOptions options_;
   const base::Clock& clock_;
   base::Log& log_;
+  Hub hub_;
+  WebFile web_;
 };
 
 }  // namespace hearth::store::provision

@@ -10,7 +10,7 @@
 #include "base/result.hpp"
 #include "store/fetch/digest.hpp"
 
-namespace hearth::store::provision {
+namespace hearth::store {
 
 // hearth.json in a model's folder: where its files came from and what they must be. Format: docs/store.md.
 struct Manifest {
@@ -28,6 +28,8 @@ struct Manifest {
   std::vector<File> files;
 
   [[nodiscard]] const File* find(std::string_view name) const;
+  // Whether any of its files are weights.
+  [[nodiscard]] bool has_weights() const;
   // Adds or replaces.
   void put(File file);
 
@@ -44,4 +46,4 @@ inline constexpr const char* kManifestName = "hearth.json";
 // 255 bytes, none of ours ("hearth.json", "*.partial"). kForbidden says what is wrong.
 [[nodiscard]] Result<void> check_file_name(std::string_view name);
 
-}  // namespace hearth::store::provision
+}  // namespace hearth::store

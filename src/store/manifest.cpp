@@ -1,6 +1,7 @@
-#include "store/provision/manifest.hpp"
+#include "store/manifest.hpp"
 
 #include <algorithm>
+#include <array>
 #include <fmt/format.h>
 
 #include "base/files.hpp"
@@ -8,13 +9,20 @@
 #include "json/reader.hpp"
 #include "json/writer.hpp"
 
-namespace hearth::store::provision {
+namespace hearth::store {
 
 namespace fs = std::filesystem;
 
 const Manifest::File* Manifest::find(std::string_view name) const {
   const auto it = std::ranges::find(files, name, &File::name);
   return it == files.end() ? nullptr : &*it;
+}
+
+bool Manifest::has_weights() const {
+  return std::ranges::any_of(files, [](const File& file) {
+    return std::ranges::any_of(std::array{".gguf", ".safetensors", ".xml"},
+                               [&](const char* e) { return base::ends_with_ignore_case(file.name, e); });
+  });
 }
 
 void Manifest::put(File file) {
@@ -27,30 +35,29 @@ void Manifest::put(File file) {
 
 Result<Manifest> Manifest::parse(std::string_view text) {
   Manifest out;
-  HEARTH_TRY(const auto report, json::read_object(text, [&](json::Object& in) {
-               if (const auto version = in.require("version"); version && version->integer() != 1)
-                 version->fail("is a version that this hearth does not know");
-               out.source = in.required_text("source");
-               in.text("revision", out.revision);
-               in.text("license", out.license);
-               in.text("fetched_at", out.fetched_at);
-               in.each("files", [&](const json::Item& item) {
-                 item.object([&](json::Object& f) {
-                   File file{.name = f.required_text("name"), .size = 0, .digest = {}, .revision = {}};
-                   if (const auto size = f.require("size")) file.size = static_cast<std::uint64_t>(size->integer(0));
-                   const std::string digest = f.required_text("digest");
-                   const auto parsed = fetch::parse_digest(digest);
-                   if (parsed)
-                     file.digest = *parsed;
-                   else
-                     f.fail("digest", "is no digest");
-                   f.text("revision", file.revision);
-                   if (const auto fine = check_file_name(file.name); !fine) f.fail("name", "is no plain file name");
-                   out.files.push_back(std::move(file));
-                 });
-               });
-             }));
-  if (report.error) return std::unexpected(*report.error);
+  HEARTH_CHECK(json::read_object(text, [&](json::Object& in) {
+    if (const auto version = in.require("version"); version && version->integer() != 1)
+      version->fail("is a version that this hearth does not know");
+    out.source = in.required_text("source");
+    in.text("revision", out.revision);
+    in.text("license", out.license);
+    in.text("fetched_at", out.fetched_at);
+    in.each("files", [&](const json::Item& item) {
+      item.object([&](json::Object& f) {
+        File file{.name = f.required_text("name"), .size = 0, .digest = {}, .revision = {}};
+        if (const auto size = f.require("size")) file.size = static_cast<std::uint64_t>(size->integer(0));
+        const std::string digest = f.required_text("digest");
+        const auto parsed = fetch::parse_digest(digest);
+        if (parsed)
+          file.digest = *parsed;
+        else
+          f.fail("digest", "is no digest");
+        f.text("revision", file.revision);
+        if (const auto fine = check_file_name(file.name); !fine) f.fail("name", "is no plain file name");
+        out.files.push_back(std::move(file));
+      });
+    });
+  }));
   return out;
 }
 
@@ -101,4 +108,4 @@ Result<void> check_file_name(std::string_view name) {
   return {};
 }
 
-}  // namespace hearth::store::provision
+}  // namespace hearth::store

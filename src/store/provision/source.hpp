@@ -1,27 +1,35 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
+#include "base/result.hpp"
 #include "store/fetch/digest.hpp"
+#include "store/reference.hpp"
 
 namespace hearth::store::provision {
 
 // A file as a source publishes it.
 struct PublishedFile {
-  std::string name;  // relative, '/' between folders; not yet checked
-  std::uint64_t size = 0;
+  std::string name;                   // relative, '/' between folders; not yet checked
+  std::optional<std::uint64_t> size;  // bytes, where the source tells
   fetch::Digest digest;
+  std::string url{};
   friend bool operator==(const PublishedFile&, const PublishedFile&) = default;
 };
 
 // What a source has under one name.
 struct Publication {
   std::string source;    // as a reference without revision and selector: "hf:org/name"
+  std::string folder;    // where it belongs below the models folder: "org/name"
   std::string revision;  // what the content is pinned by; "" where the source has no such thing
   std::string license;
+  std::string page;  // where a person can see it, and be let in
   std::vector<PublishedFile> files;
+  std::vector<std::string> headers;  // for the origins of the files' URLs
 };
 
 // Which of them to fetch.
@@ -30,6 +38,14 @@ struct Choice {
   std::string quantization;  // of GGUF: "Q4_K_M"; empty where there is one only
   std::string reason;        // for people: why this and no other
   std::vector<PublishedFile> files;
+};
+
+// A place where models are published. Blocks. Thread-safe.
+class Source {
+ public:
+  virtual ~Source() = default;
+  // What a reference of its kind means. kModelNotFound, kUnauthorized, kForbidden, kUnavailable: as it says.
+  [[nodiscard]] virtual Result<Publication> look_up(const Reference& reference, std::stop_token stop) const = 0;
 };
 
 }  // namespace hearth::store::provision

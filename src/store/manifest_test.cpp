@@ -1,10 +1,10 @@
-#include "store/provision/manifest.hpp"
+#include "store/manifest.hpp"
 
 #include <gtest/gtest.h>
 
 #include "store/test_folder.hpp"
 
-namespace hearth::store::provision {
+namespace hearth::store {
 namespace {
 
 Manifest example() {
@@ -67,4 +67,4 @@ TEST(FileNames, OnlyPlainOnesBecomePaths) {
 }
 
 }  // namespace
-}  // namespace hearth::store::provision
+}  // namespace hearth::store

@@ -1,0 +1,144 @@
+#include <filesystem>
+#include <fmt/format.h>
+
+#include "base/bytes.hpp"
+#include "cli/commands.hpp"
+#include "cli/progress_bar.hpp"
+#include "cli/terminal.hpp"
+#include "json/writer.hpp"
+#include "store/disk_usage.hpp"
+#include "store/provision/verify.hpp"
+
+namespace hearth::cli {
+namespace {
+
+namespace provision = store::provision;
+
+struct NoOptions {};
+struct VerifyCommand {
+  std::vector<std::string> refs;
+};
+struct OneArgument {
+  std::string text;
+};
+
+// These look at this machine's disk.
+std::optional<Error> refuse_remote(const Context& context, std::string_view command) {
+  if (!context.remote_asked()) return std::nullopt;
+  return Error{.code = ErrorCode::kUnsupported,
+               .message = fmt::format("models {} looks at this machine's files; run it where the server runs, without "
+                                      "--server",
+                                      command)};
+}
+
+Result<std::vector<store::LibraryEntry>> entries_of(const store::Library& library,
+                                                    const std::vector<std::string>& refs) {
+  if (refs.empty()) return library.entries();
+  std::vector<store::LibraryEntry> out;
+  for (const auto& ref : refs) {
+    HEARTH_TRY(auto entry, library.find(ref));
+    out.push_back(std::move(entry));
+  }
+  return out;
+}
+
+void print_verified(const provision::Verified& model) {
+  fmt::print("{}  {}{}\n", model.ok() ? "ok    " : "BROKEN", model.reference,
+             model.ok() && !model.digests_known ? "  (structure only: no digests were published)" : "");
+  for (const auto& problem : model.problems)
+    fmt::print("        {}{}: {}\n", problem.file, problem.offset ? fmt::format(" at byte {}", *problem.offset) : "",
+               problem.what);
+}
+
+int verify(Context& context, const VerifyCommand& options) {
+  if (const auto error = refuse_remote(context, "verify")) return report(*error);
+  const store::Library library(context.home, *context.log);
+  const auto entries = entries_of(library, options.refs);
+  if (!entries) return report(entries.error());
+  StatusLine line;
+  const InterruptScope interrupt;
+  provision::VerifyOptions how{.on_progress = {}, .stop = interrupt.token()};
+  Rate rate;
+  how.on_progress = [&](std::uint64_t done, std::uint64_t total) {
+    rate.add(done, std::chrono::steady_clock::now());
+    if (!context.globals.quiet) line.show(progress_line(done, total, rate.per_second(), StatusLine::width() - 1));
+  };
+  const auto verified = provision::verify(library, *entries, how);
+  line.clear();
+  if (!verified) return report(verified.error());
+  bool all_ok = true;
+  for (const auto& model : *verified) {
+    all_ok = all_ok && model.ok();
+    if (!context.globals.json && (!context.globals.quiet || !model.ok())) print_verified(model);
+  }
+  if (context.globals.json) fmt::print("{}\n", provision::to_json(*verified));
+  return all_ok ? kExitOk : kExitFailed;
+}
+
+int disk_usage(Context& context, const NoOptions&) {
+  if (const auto error = refuse_remote(context, "disk-usage")) return report(*error);
+  const store::Library library(context.home, *context.log);
+  const auto usage = store::disk_usage(library);
+  if (!usage) return report(usage.error());
+  if (context.globals.json) {
+    json::Writer w;
+    w.begin_object().field("total_size", usage->total_size).key("models").begin_array();
+    for (const auto& m : usage->models)
+      w.begin_object().field("reference", m.reference).field("size", m.size).end_object();
+    w.end_array().end_object();
+    fmt::print("{}\n", w.text());
+    return kExitOk;
+  }
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& m : usage->models) rows.push_back({m.reference, base::human({m.size})});
+  rows.push_back({"all files", base::human({usage->total_size})});
+  print_table({"MODEL", "SIZE"}, rows, {1});
+  return kExitOk;
+}
+
+int find(Context& context, const OneArgument& options) {
+  if (const auto error = refuse_remote(context, "find")) return report(*error);
+  const store::Library library(context.home, *context.log);
+  const auto entry = library.find(options.text);
+  if (!entry) return report(entry.error());
+  if (context.globals.json) {
+    json::Writer w;
+    w.begin_object().field("path", entry->path.string()).end_object();
+    fmt::print("{}\n", w.text());
+  } else {
+    fmt::print("{}\n", entry->path.string());
+  }
+  return kExitOk;
+}
+
+int size(Context& context, const OneArgument& options) {
+  std::error_code error;
+  const auto bytes = std::filesystem::file_size(options.text, error);
+  if (error)
+    return report(Error{.code = ErrorCode::kIo,
+                        .message = fmt::format("cannot tell the size of {}: {}", options.text, error.message())});
+  if (context.globals.json)
+    fmt::print("{{\"size\":{}}}\n", bytes);
+  else
+    fmt::print("{}\n", base::human({bytes}));
+  return kExitOk;
+}
+
+}  // namespace
+
+void add_store(CLI::App& models, Command& command) {
+  add_command<VerifyCommand>(
+      models, command, "verify",
+      "check models (default: all): structure, missing parts, digests; exit 1 if any is broken",
+      [](CLI::App& sub, VerifyCommand& o) { sub.add_option("REF", o.refs, "model ids"); }, verify);
+  add_command<NoOptions>(
+      models, command, "disk-usage", "what the downloaded models take", [](CLI::App&, NoOptions&) {}, disk_usage);
+  add_command<OneArgument>(
+      models, command, "find", "where a model's weight file is; exit 1 if it is not here",
+      [](CLI::App& sub, OneArgument& o) { sub.add_option("REF", o.text, "model id")->required(); }, find);
+  add_command<OneArgument>(
+      models, command, "size", "the size of a file",
+      [](CLI::App& sub, OneArgument& o) { sub.add_option("FILE", o.text, "path")->required(); }, size);
+}
+
+}  // namespace hearth::cli

@@ -1,0 +1,194 @@
+#include "store/provision/verify.hpp"
+
+#include <algorithm>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <map>
+#include <system_error>
+#include <thread>
+#include <unistd.h>
+
+#include "base/files.hpp"
+#include "json/writer.hpp"
+#include "store/fetch/hash_threads.hpp"
+#include "store/gguf.hpp"
+#include "store/manifest.hpp"
+
+namespace hearth::store::provision {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::chrono::milliseconds kReport{200};
+
+// One file to hash, whichever of the models have it.
+struct Check {
+  fs::path path;
+  fetch::Digest expected;
+  std::uint64_t size = 0;
+  std::vector<std::size_t> models;  // indices
+};
+
+class Verifier {
+ public:
+  Verifier(const Library& library, const std::vector<LibraryEntry>& models, const VerifyOptions& options)
+      : library_(library), models_(models), options_(options), hashes_(std::thread::hardware_concurrency(), {}) {}
+
+  Result<std::vector<Verified>> run() {
+    for (std::size_t i = 0; i < models_.size(); ++i) look_at(i);
+    HEARTH_CHECK(hash_all());
+    return std::move(out_);
+  }
+
+ private:
+  void look_at(std::size_t index) {
+    const auto& entry = models_[index];
+    out_.push_back({.reference = entry.id(), .problems = {}, .digests_known = false});
+    std::vector<fs::path> weights{entry.path};
+    if (const auto sound = check_structure(entry.path); !sound)
+      out_[index].problems.push_back({.file = entry.path.string(), .offset = {}, .what = sound.error().message});
+    else if (const auto header = read_gguf(entry.path))
+      weights = gguf_parts(entry.path, *header).value_or(weights);
+    if (entry.origin != LibraryEntry::Origin::kFolder) return;
+    const fs::path folder = library_.home().models / entry.name.path();
+    const auto manifest = Manifest::load(folder);
+    if (!manifest) {
+      const auto file = (folder / kManifestName).string();
+      out_[index].problems.push_back({.file = file, .offset = {}, .what = manifest.error().message});
+    } else if (*manifest) {
+      look_at_files(index, folder, **manifest, weights);
+    }
+  }
+
+  // The model's own weights, and what goes with all weights of the folder.
+  void look_at_files(std::size_t index, const fs::path& folder, const Manifest& manifest,
+                     const std::vector<fs::path>& weights) {
+    for (const auto& file : manifest.files) {
+      const auto path = folder / file.name;
+      const bool is_gguf = path.extension() == ".gguf";
+      if (is_gguf && std::ranges::find(weights, path) == weights.end()) continue;
+      out_[index].digests_known = true;
+      std::error_code error;
+      const auto size = fs::file_size(path, error);
+      if (error)
+        problem(index, path, std::nullopt, "is missing");
+      else if (size != file.size)
+        problem(index, path, std::min(size, file.size), fmt::format("has {} bytes instead of {}", size, file.size));
+      else
+        add_check(index, path, file);
+    }
+  }
+
+  void problem(std::size_t index, const fs::path& path, std::optional<std::uint64_t> offset, std::string what) {
+    out_[index].problems.push_back({.file = path.string(), .offset = offset, .what = std::move(what)});
+  }
+
+  void add_check(std::size_t index, const fs::path& path, const Manifest::File& file) {
+    auto& check = checks_[path];
+    if (check.models.empty()) total_ += file.size;
+    check = {.path = path, .expected = file.digest, .size = file.size, .models = std::move(check.models)};
+    check.models.push_back(index);
+  }
+
+  // A window of files at a time: each has a descriptor open.
+  Result<void> hash_all() {
+    constexpr std::size_t kWindow = 64;
+    auto next = checks_.begin();
+    while (next != checks_.end() || !running_.empty()) {
+      for (; next != checks_.end() && running_.size() < kWindow; ++next) begin(next->second);
+      if (running_.empty()) continue;
+      hashes_.wait_for_any(kReport);
+      if (options_.stop.stop_requested()) return stopped();
+      collect();
+      report();
+    }
+    return {};
+  }
+
+  struct Running {
+    fetch::HashThreads::JobId job;
+    int fd;
+    const Check* check;
+  };
+
+  void begin(const Check& check) {
+    const int fd = ::open(check.path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+      for (const auto model : check.models) problem(model, check.path, std::nullopt, base::errno_text(errno));
+      return;
+    }
+    const auto job = hashes_.add(fd, check.expected.kind, check.size, false);
+    hashes_.advance(job, check.size);
+    running_.push_back({.job = job, .fd = fd, .check = &check});
+  }
+
+  void collect() {
+    std::erase_if(running_, [&](const Running& r) {
+      const auto digest = hashes_.take(r.job);
+      if (!digest) return false;
+      ::close(r.fd);
+      done_ += r.check->size;
+      for (const auto model : r.check->models) {
+        if (!*digest)
+          problem(model, r.check->path, std::nullopt, digest->error().message);
+        else if (**digest != r.check->expected)
+          problem(model, r.check->path, std::nullopt,
+                  fmt::format("its content has the digest {} and not {}: fetch it again", to_text(**digest),
+                              to_text(r.check->expected)));
+      }
+      return true;
+    });
+  }
+
+  Result<void> stopped() {
+    for (const auto& r : running_) {
+      hashes_.drop(r.job);
+      ::close(r.fd);
+    }
+    return fail(ErrorCode::kCancelled, "stopped");
+  }
+
+  void report() const {
+    if (!options_.on_progress) return;
+    std::uint64_t done = done_;
+    for (const auto& r : running_) done += hashes_.hashed(r.job);
+    options_.on_progress(done, total_);
+  }
+
+  const Library& library_;
+  const std::vector<LibraryEntry>& models_;
+  const VerifyOptions& options_;
+  std::vector<Verified> out_;
+  std::map<fs::path, Check> checks_;
+  std::vector<Running> running_;
+  std::uint64_t total_ = 0;
+  std::uint64_t done_ = 0;
+  fetch::HashThreads hashes_;
+};
+
+}  // namespace
+
+Result<std::vector<Verified>> verify(const Library& library, const std::vector<LibraryEntry>& models,
+                                     const VerifyOptions& options) {
+  return Verifier(library, models, options).run();
+}
+
+std::string to_json(const std::vector<Verified>& verified) {
+  json::Writer w;
+  w.begin_array();
+  for (const auto& v : verified) {
+    w.begin_object().field("reference", v.reference).field("ok", v.ok()).field("digests_known", v.digests_known);
+    w.key("problems").begin_array();
+    for (const auto& p : v.problems) {
+      w.begin_object().field("file", p.file);
+      if (p.offset) w.field("offset", *p.offset);
+      w.field("what", p.what).end_object();
+    }
+    w.end_array().end_object();
+  }
+  w.end_array();
+  return std::move(w).take();
+}
+
+}  // namespace hearth::store::provision
