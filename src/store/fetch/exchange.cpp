@@ -11,57 +11,48 @@ namespace {
 constexpr std::size_t kHeaderBytesMax = 64 << 10;
 constexpr long kBufferBytes = 256 << 10;
 
-void initialise_curl() {
-  static const CURLcode once = curl_global_init(CURL_GLOBAL_DEFAULT);
-  (void)once;
-}
-
 }  // namespace
 
 Multi make_multi() {
-  initialise_curl();
-  Multi multi(curl_multi_init());
-  curl_multi_setopt(multi.get(), CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
+  Multi multi(curl().multi_init());
+  curl().multi_setopt(multi.get(), CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
   return multi;
 }
 
-Exchange::Exchange() {
-  initialise_curl();
-  easy_.reset(curl_easy_init());
-}
+Exchange::Exchange() : easy_(curl().easy_init()) {}
 
 void Exchange::prepare(const std::string& url, const std::vector<std::string>& headers, const Net& net,
                        std::function<bool(std::span<const char>)> on_body) {
   CURL* const easy = easy_.get();
-  curl_easy_reset(easy);
+  curl().easy_reset(easy);
   on_body_ = std::move(on_body);
   status_ = 0;
   headers_.clear();
   header_bytes_ = 0;
   error_text_[0] = '\0';
   curl_slist* list = nullptr;
-  for (const auto& line : headers) list = curl_slist_append(list, line.c_str());
+  for (const auto& line : headers) list = curl().slist_append(list, line.c_str());
   header_list_.reset(list);
 
-  curl_easy_setopt(easy, CURLOPT_URL, url.c_str());
-  curl_easy_setopt(easy, CURLOPT_HTTPHEADER, list);
-  curl_easy_setopt(easy, CURLOPT_USERAGENT, net.user_agent.c_str());
-  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);  // 7.88 crashes on HTTP/2
-  curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, kBufferBytes);
-  curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(net.connect_timeout.count()));
-  curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
-  curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, static_cast<long>(net.stall.count()));
-  if (!net.ca_file.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, net.ca_file.c_str());
-  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, error_text_);
-  curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, &Exchange::take_header);
-  curl_easy_setopt(easy, CURLOPT_HEADERDATA, this);
-  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &Exchange::take_body);
-  curl_easy_setopt(easy, CURLOPT_WRITEDATA, this);
-  curl_easy_setopt(easy, CURLOPT_PRIVATE, this);
+  curl().easy_setopt(easy, CURLOPT_URL, url.c_str());
+  curl().easy_setopt(easy, CURLOPT_HTTPHEADER, list);
+  curl().easy_setopt(easy, CURLOPT_USERAGENT, net.user_agent.c_str());
+  curl().easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl().easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);  // 7.88 crashes on HTTP/2
+  curl().easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+  curl().easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  curl().easy_setopt(easy, CURLOPT_BUFFERSIZE, kBufferBytes);
+  curl().easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+  curl().easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(net.connect_timeout.count()));
+  curl().easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
+  curl().easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, static_cast<long>(net.stall.count()));
+  if (!net.ca_file.empty()) curl().easy_setopt(easy, CURLOPT_CAINFO, net.ca_file.c_str());
+  curl().easy_setopt(easy, CURLOPT_ERRORBUFFER, error_text_);
+  curl().easy_setopt(easy, CURLOPT_HEADERFUNCTION, &Exchange::take_header);
+  curl().easy_setopt(easy, CURLOPT_HEADERDATA, this);
+  curl().easy_setopt(easy, CURLOPT_WRITEFUNCTION, &Exchange::take_body);
+  curl().easy_setopt(easy, CURLOPT_WRITEDATA, this);
+  curl().easy_setopt(easy, CURLOPT_PRIVATE, this);
 }
 
 std::size_t Exchange::take_header(char* data, std::size_t size, std::size_t count, void* self) {
@@ -103,7 +94,7 @@ std::optional<std::chrono::seconds> Exchange::retry_after() const {
 }
 
 std::string Exchange::problem(CURLcode code) const {
-  if (code != CURLE_OK) return base::one_line(error_text_[0] != '\0' ? error_text_ : curl_easy_strerror(code));
+  if (code != CURLE_OK) return base::one_line(error_text_[0] != '\0' ? error_text_ : curl().easy_strerror(code));
   return fmt::format("answered {}", status_);
 }
 

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <chrono>
-#include <curl/curl.h>
 #include <functional>
 #include <map>
 #include <memory>
@@ -10,24 +9,24 @@
 #include <string>
 #include <vector>
 
+#include "store/fetch/curl_library.hpp"
 #include "store/fetch/net.hpp"
 
 namespace hearth::store::fetch {
 
 // RAII for libcurl's handles. Only files of this folder see curl.
 struct FreeEasy {
-  void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
+  void operator()(CURL* easy) const { curl().easy_cleanup(easy); }
 };
 struct FreeMulti {
-  void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
+  void operator()(CURLM* multi) const { curl().multi_cleanup(multi); }
 };
 struct FreeList {
-  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+  void operator()(curl_slist* list) const { curl().slist_free_all(list); }
 };
 using Easy = std::unique_ptr<CURL, FreeEasy>;
 using Multi = std::unique_ptr<CURLM, FreeMulti>;
 
-// An easy and a multi handle; curl itself is initialised with the first.
 [[nodiscard]] Multi make_multi();
 
 // One request on a reusable handle, and what came back so far. Redirects are not followed here. One thread; does not

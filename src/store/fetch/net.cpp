@@ -14,7 +14,7 @@ constexpr int kPollMs = 1000;
 
 // Waits on the multi handle, which `stop` wakes.
 void wait(CURLM* multi, std::chrono::milliseconds span) {
-  curl_multi_poll(multi, nullptr, 0, static_cast<int>(span.count()), nullptr);
+  curl().multi_poll(multi, nullptr, 0, static_cast<int>(span.count()), nullptr);
 }
 
 std::unexpected<Error> stopped(const std::string& url) {
@@ -23,18 +23,18 @@ std::unexpected<Error> stopped(const std::string& url) {
 
 // Runs one request to its end. nullopt: stopped.
 std::optional<CURLcode> run(CURLM* multi, Exchange& exchange, const std::stop_token& stop) {
-  curl_multi_add_handle(multi, exchange.easy());
+  curl().multi_add_handle(multi, exchange.easy());
   std::optional<CURLcode> out;
   int running = 1;
   while (!stop.stop_requested() && !out) {
-    curl_multi_perform(multi, &running);
+    curl().multi_perform(multi, &running);
     int left = 0;
-    while (const CURLMsg* message = curl_multi_info_read(multi, &left)) {
+    while (const CURLMsg* message = curl().multi_info_read(multi, &left)) {
       if (message->msg == CURLMSG_DONE) out = message->data.result;
     }
     if (!out) wait(multi, std::chrono::milliseconds(kPollMs));
   }
-  curl_multi_remove_handle(multi, exchange.easy());
+  curl().multi_remove_handle(multi, exchange.easy());
   return out;
 }
 
@@ -52,8 +52,9 @@ bool pause(CURLM* multi, std::chrono::milliseconds span, const std::stop_token& 
 }  // namespace
 
 Result<Answer> get(const Call& call, const Net& net, std::size_t body_max, std::stop_token stop) {
+  HEARTH_CHECK(load_curl());
   const Multi multi = make_multi();
-  const std::stop_callback on_stop(stop, [&] { curl_multi_wakeup(multi.get()); });
+  const std::stop_callback on_stop(stop, [&] { curl().multi_wakeup(multi.get()); });
   HEARTH_TRY(const std::string home, origin_of(call.url));
   std::mt19937 random(std::random_device{}());
   Exchange exchange;

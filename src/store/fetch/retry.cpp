@@ -1,10 +1,10 @@
 #include "store/fetch/retry.hpp"
 
 #include <algorithm>
-#include <curl/curl.h>
 #include <string>
 
 #include "base/strings.hpp"
+#include "store/fetch/curl_library.hpp"
 
 namespace hearth::store::fetch {
 
@@ -23,7 +23,7 @@ std::optional<std::chrono::seconds> parse_retry_after(std::string_view value,
                                                       std::chrono::system_clock::time_point now) {
   const std::string text(base::trim(value));
   if (const auto seconds = base::parse_int(text)) return std::chrono::seconds(std::max(*seconds, 0LL));
-  const std::time_t at = curl_getdate(text.c_str(), nullptr);
+  const std::time_t at = curl().getdate(text.c_str(), nullptr);
   if (at < 0) return std::nullopt;
   const auto span = std::chrono::system_clock::from_time_t(at) - now;
   return std::max(std::chrono::duration_cast<std::chrono::seconds>(span), std::chrono::seconds(0));

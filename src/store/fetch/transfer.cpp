@@ -21,16 +21,16 @@ Transfer::Transfer(std::span<const File> files, const DownloadOptions& options)
       options_(options),
       multi_(make_multi()),
       hashes_(std::min<std::size_t>(files.size(), std::thread::hardware_concurrency()),
-              [multi = multi_.get()] { curl_multi_wakeup(multi); }) {
-  curl_multi_setopt(multi_.get(), CURLMOPT_MAXCONNECTS, static_cast<long>(options.connections));
+              [multi = multi_.get()] { curl().multi_wakeup(multi); }) {
+  curl().multi_setopt(multi_.get(), CURLMOPT_MAXCONNECTS, static_cast<long>(options.connections));
 }
 
 Result<std::vector<Fetched>> Transfer::run() {
-  const std::stop_callback on_stop(options_.stop, [this] { curl_multi_wakeup(multi_.get()); });
+  const std::stop_callback on_stop(options_.stop, [this] { curl().multi_wakeup(multi_.get()); });
   auto done = open_files();
   if (done) done = loop();
   for (auto& lane : lanes_) {
-    if (lane.file != nullptr) curl_multi_remove_handle(multi_.get(), lane.exchange.easy());
+    if (lane.file != nullptr) curl().multi_remove_handle(multi_.get(), lane.exchange.easy());
   }
   sync_.wait();
   record_all();
@@ -61,12 +61,12 @@ Result<void> Transfer::loop() {
                   "the download was stopped; what has come is kept, and the next one goes on there");
     assign();
     int running = 0;
-    curl_multi_perform(multi_.get(), &running);
+    curl().multi_perform(multi_.get(), &running);
     HEARTH_TRY(const bool some_ended, collect());
     report(false);
     sync_sometimes();
     if (some_ended) continue;  // their connections may have further work
-    curl_multi_poll(multi_.get(), nullptr, 0, static_cast<int>(nap().count()), nullptr);
+    curl().multi_poll(multi_.get(), nullptr, 0, static_cast<int>(nap().count()), nullptr);
   }
 }
 
@@ -93,7 +93,7 @@ void Transfer::start(Lane& lane, std::string url) {
   lane.body = Lane::Body::kUnknown;
   lane.exchange.prepare(lane.url, lane.file->headers(lane.assignment, lane.url), options_.net,
                         [this, &lane](std::span<const char> bytes) { return take_body(lane, bytes); });
-  curl_multi_add_handle(multi_.get(), lane.exchange.easy());
+  curl().multi_add_handle(multi_.get(), lane.exchange.easy());
 }
 
 bool Transfer::take_body(Lane& lane, std::span<const char> bytes) {
@@ -113,12 +113,12 @@ bool Transfer::take_body(Lane& lane, std::span<const char> bytes) {
 Result<bool> Transfer::collect() {
   int left = 0;
   bool some = false;
-  while (const CURLMsg* message = curl_multi_info_read(multi_.get(), &left)) {
+  while (const CURLMsg* message = curl().multi_info_read(multi_.get(), &left)) {
     if (message->msg != CURLMSG_DONE) continue;
     const CURLcode code = message->data.result;
     CURL* const easy = message->easy_handle;
     const auto lane = std::ranges::find_if(lanes_, [&](const Lane& l) { return l.exchange.easy() == easy; });
-    curl_multi_remove_handle(multi_.get(), easy);
+    curl().multi_remove_handle(multi_.get(), easy);
     HEARTH_CHECK(lane_ended(*lane, code));
     some = true;
   }

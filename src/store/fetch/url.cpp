@@ -1,37 +1,39 @@
 #include "store/fetch/url.hpp"
 
-#include <curl/curl.h>
 #include <fmt/format.h>
 #include <memory>
 
 #include "base/strings.hpp"
+#include "store/fetch/curl_library.hpp"
 
 namespace hearth::store::fetch {
 namespace {
 
 struct FreeUrl {
-  void operator()(CURLU* url) const { curl_url_cleanup(url); }
+  void operator()(CURLU* url) const { curl().url_cleanup(url); }
 };
 using Url = std::unique_ptr<CURLU, FreeUrl>;
 
+// nullptr: no URL.
 Url parse(std::string_view text) {
-  Url url(curl_url());
+  Url url(curl().url());
   const bool ok =
-      curl_url_set(url.get(), CURLUPART_URL, std::string(text).c_str(), CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK;
+      curl().url_set(url.get(), CURLUPART_URL, std::string(text).c_str(), CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK;
   return ok ? std::move(url) : nullptr;
 }
 
 std::string part(const Url& url, CURLUPart which, unsigned flags = 0) {
   char* text = nullptr;
-  if (url == nullptr || curl_url_get(url.get(), which, &text, flags) != CURLUE_OK) return {};
+  if (url == nullptr || curl().url_get(url.get(), which, &text, flags) != CURLUE_OK) return {};
   std::string out(text);
-  curl_free(text);
+  curl().free(text);
   return out;
 }
 
 }  // namespace
 
 Result<std::string> origin_of(std::string_view url) {
+  HEARTH_CHECK(load_curl());
   const Url parsed = parse(url);
   const std::string scheme = base::to_lower(part(parsed, CURLUPART_SCHEME));
   if (scheme != "http" && scheme != "https")
@@ -46,12 +48,16 @@ Result<std::string> path_of(std::string_view url) {
   return part(parse(url), CURLUPART_PATH, CURLU_URLDECODE);
 }
 
-std::string host_of(std::string_view url) { return base::one_line(part(parse(url), CURLUPART_HOST)); }
+std::string host_of(std::string_view url) {
+  if (!load_curl()) return printable(url);
+  return base::one_line(part(parse(url), CURLUPART_HOST));
+}
 
 Result<std::string> redirect_target(std::string_view url, std::string_view location) {
+  HEARTH_CHECK(load_curl());
   const Url parsed = parse(url);
   const bool was_secure = part(parsed, CURLUPART_SCHEME) == "https";
-  if (parsed == nullptr || curl_url_set(parsed.get(), CURLUPART_URL, std::string(location).c_str(), 0) != CURLUE_OK)
+  if (parsed == nullptr || curl().url_set(parsed.get(), CURLUPART_URL, std::string(location).c_str(), 0) != CURLUE_OK)
     return fail(ErrorCode::kBackendError, fmt::format("{}: redirects to what is no URL", printable(url)));
   const std::string scheme = part(parsed, CURLUPART_SCHEME);
   if (scheme != "https" && (was_secure || scheme != "http"))
