@@ -10,18 +10,30 @@ struct PullCommand {
   std::vector<std::string> refs;
 };
 
+Result<void> tell(const Context& context, const json::Value& pulled) {
+  std::string name;
+  std::string format;
+  bool was_here = false;
+  json::Report report;
+  json::Item(pulled, "", report).object([&](json::Object& in) {
+    name = in.required_text("name");
+    in.text("format", format);
+    in.boolean("up_to_date", was_here);
+  });
+  if (report.error) return fail(*report.error);
+  if (context.globals.json || context.globals.quiet) return {};
+  fmt::print("{} {}\n", name, was_here ? "is up to date" : "is here");
+  if (!was_here && format == "gguf") fmt::print("try: hearth run {} \"Hello\"\n", name);
+  return {};
+}
+
 int pull(Context& context, const PullCommand& options) {
   boost::json::array all;
   for (const auto& reference : options.refs) {
     auto pulled = pull_model(context, reference);
     if (!pulled) return report(pulled.error());
-    const auto& result = pulled->get_object();
-    if (!context.globals.json && !context.globals.quiet) {
-      const std::string name(result.at("name").as_string());
-      const bool was_here = result.at("up_to_date").as_bool();
-      fmt::print("{} {}\n", name, was_here ? "is up to date" : "is here");
-      if (!was_here && result.at("format") == "gguf") fmt::print("try: hearth run {} \"Hello\"\n", name);
-    }
+    const auto told = tell(context, *pulled);
+    if (!told) return report(told.error());
     all.push_back(*std::move(pulled));
   }
   if (context.globals.json) fmt::print("{}\n", json::to_text(all));

@@ -5,6 +5,7 @@
 #include "cli/commands.hpp"
 #include "cli/progress_bar.hpp"
 #include "cli/terminal.hpp"
+#include "json/reader.hpp"
 #include "json/writer.hpp"
 #include "store/disk_usage.hpp"
 #include "store/provision/verify.hpp"
@@ -75,23 +76,37 @@ int verify(Context& context, const VerifyCommand& options) {
   return all_ok ? kExitOk : kExitFailed;
 }
 
-int disk_usage(Context& context, const NoOptions&) {
-  if (const auto error = refuse_remote(context, "disk-usage")) return report(*error);
+Result<std::string> disk_usage_text(const Context& context) {
+  if (context.remote_asked()) {
+    HEARTH_TRY(const auto client, context.client());
+    return client.get("/hearth/v1/disk-usage");
+  }
   const store::Library library(context.home, *context.log);
-  const auto usage = store::disk_usage(library);
-  if (!usage) return report(usage.error());
+  return store::disk_usage(library).map([](const store::DiskUsage& usage) { return to_json(usage); });
+}
+
+int disk_usage(Context& context, const NoOptions&) {
+  const auto text = disk_usage_text(context);
+  if (!text) return report(text.error());
   if (context.globals.json) {
-    json::Writer w;
-    w.begin_object().field("total_size", usage->total_size).key("models").begin_array();
-    for (const auto& m : usage->models)
-      w.begin_object().field("reference", m.reference).field("size", m.size).end_object();
-    w.end_array().end_object();
-    fmt::print("{}\n", w.text());
+    fmt::print("{}\n", *text);
     return kExitOk;
   }
   std::vector<std::vector<std::string>> rows;
-  for (const auto& m : usage->models) rows.push_back({m.reference, base::human({m.size})});
-  rows.push_back({"all files", base::human({usage->total_size})});
+  std::uint64_t total = 0;
+  const auto read = json::read_object(*text, [&](json::Object& in) {
+    const auto number = [](json::Object& o, const char* key) {
+      const auto item = o.require(key);
+      return item ? static_cast<std::uint64_t>(item->integer(0)) : 0;
+    };
+    total = number(in, "total_size");
+    in.each("models", [&](const json::Item& item) {
+      item.object(
+          [&](json::Object& m) { rows.push_back({m.required_text("reference"), base::human({number(m, "size")})}); });
+    });
+  });
+  if (!read) return report(read.error());
+  rows.push_back({"all files", base::human({total})});
   print_table({"MODEL", "SIZE"}, rows, {1});
   return kExitOk;
 }

@@ -30,7 +30,7 @@ Result<std::string> here_or_pulled(const Context& context, const std::string& mo
   if (entry.error().code != ErrorCode::kModelNotFound || library.registered_file(model))
     return std::unexpected(entry.error());
   const auto pulled = pull_model(context, model);
-  if (pulled) return std::string(pulled->get_object().at("name").as_string());
+  if (pulled) return library.id_of(std::string(pulled->get_object().at("path").as_string()));
   if (pulled.error().code == ErrorCode::kCancelled) return std::unexpected(pulled.error());
   return fail(pulled.error().code,
               fmt::format("model '{}' is not here, and cannot be fetched: {}", model, pulled.error().message), "model");

@@ -113,8 +113,9 @@ Result<json::Value> pull_there(const Context& context, const std::string& text) 
                                      },
                                      interrupt.token()));
   if (stopped) return fail(ErrorCode::kCancelled, "left; the server goes on with the download");
+  if (!last.is_object()) return fail(ErrorCode::kBackendError, "the server said nothing of the download");
   auto& job = last.get_object();
-  if (auto* result = job.if_contains("result")) return std::move(*result);
+  if (auto* result = job.if_contains("result"); result != nullptr && result->is_object()) return std::move(*result);
   Error error{.code = ErrorCode::kBackendError, .message = "the download ended without a result"};
   if (const auto* said = job.if_contains("error"); said != nullptr && said->is_object()) {
     json::Report report;

@@ -86,6 +86,7 @@ class Gateway final : public http::Service {
   rt::WorkThreads& work_;
   sched::ModelManager& manager_;
   PullJobs& pulls_;
+  rt::WorkThreads checks_{1, "hearth-verify"};  // minutes of hashing; one model at a time
   const base::Clock& clock_;
   base::Log& log_;
   GatewayOptions options_;

@@ -6,6 +6,7 @@
 
 #include "base/strings.hpp"
 #include "json/writer.hpp"
+#include "store/fetch/url.hpp"
 
 namespace hearth::gateway {
 
@@ -14,6 +15,7 @@ namespace provision = store::provision;
 namespace {
 
 constexpr std::size_t kAtOnce = 4;
+constexpr std::size_t kWaitingMax = 64;
 constexpr std::size_t kKept = 100;  // ended jobs that can still be asked for
 
 std::string_view name_of(PullJob::Status status) {
@@ -24,6 +26,12 @@ std::string_view name_of(PullJob::Status status) {
     case PullJob::Status::kFailed: return "failed";
   }
   return "failed";
+}
+
+// Addresses may hold secrets.
+std::string shown(const store::Reference& reference) {
+  const std::string text = to_text(reference);
+  return reference.kind == store::Reference::Kind::kUrl ? store::fetch::printable(text) : base::one_line(text);
 }
 
 }  // namespace
@@ -51,13 +59,17 @@ PullJobs::PullJobs(rt::Executor executor, const provision::Provisioner& provisio
       threads_(kAtOnce, "hearth-pull"),
       nursery_(executor, [&log](const std::exception_ptr&) { log.error("a download failed: a bug"); }) {}
 
-std::shared_ptr<PullJob> PullJobs::start(const store::Reference& reference, bool detached) {
+Result<std::shared_ptr<PullJob>> PullJobs::start(const store::Reference& reference, bool detached) {
   for (const auto& job : jobs_) {
     if (job->reference() == reference && !job->state().ended() && !job->stop_.stop_requested()) {
       job->detached_ = job->detached_ || detached;
       return job;
     }
   }
+  if (nursery_.running() >= kWaitingMax)
+    return fail(Error{.code = ErrorCode::kOverloaded,
+                      .message = fmt::format("{} downloads run or wait already; try again later", nursery_.running()),
+                      .retry_after = std::chrono::seconds(60)});
   auto job = std::make_shared<PullJob>("job_" + base::random_id(16), reference);
   job->detached_ = detached;
   if (stopping_) job->stop_.request_stop();
@@ -91,8 +103,14 @@ Result<provision::Pulled> PullJobs::pull(const std::shared_ptr<PullJob>& job) co
 }
 
 rt::Task<void> PullJobs::run(std::shared_ptr<PullJob> job) {
-  auto result = co_await threads_.run([&] { return pull(job); });
-  const std::string name = base::one_line(to_text(job->reference()));
+  auto result = co_await threads_.run([&]() -> Result<provision::Pulled> {
+    try {
+      return pull(job);
+    } catch (const std::exception& e) {  // nobody may wait for ever
+      return fail(ErrorCode::kInternal, fmt::format("the download ended with a bug: {}", e.what()));
+    }
+  });
+  const std::string name = shown(job->reference());
   if (result)
     log_.info("pull {}: {}", name, result->up_to_date ? "up to date" : "done");
   else
@@ -119,7 +137,7 @@ rt::Task<void> PullJobs::stop() {
 
 std::string job_json(const PullJob& job, const PullJob::State& state) {
   json::Writer w;
-  w.begin_object().field("id", job.id()).field("kind", "pull").field("reference", to_text(job.reference()));
+  w.begin_object().field("id", job.id()).field("kind", "pull").field("reference", shown(job.reference()));
   w.field("status", name_of(state.status));
   const auto& p = state.progress;
   w.key("progress").begin_object().field("phase", to_string(p.phase)).field("choice", p.choice);

@@ -76,8 +76,8 @@ class PullJobs {
   PullJobs(rt::Executor executor, const store::provision::Provisioner& provisioner, const store::Library& library,
            store::provision::PullOptions options, base::Log& log);
 
-  // detached: goes on when nobody watches.
-  [[nodiscard]] std::shared_ptr<PullJob> start(const store::Reference& reference, bool detached);
+  // detached: goes on when nobody watches. kOverloaded: too many wait already.
+  [[nodiscard]] Result<std::shared_ptr<PullJob>> start(const store::Reference& reference, bool detached);
   // Also one that ended a while ago.
   [[nodiscard]] std::shared_ptr<PullJob> find(const std::string& id) const;
   [[nodiscard]] bool busy() const { return nursery_.running() > 0; }

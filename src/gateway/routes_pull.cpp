@@ -80,7 +80,12 @@ rt::Task<void> Gateway::pull_ollama(Request request, ResponseWriter& writer) {
     co_await send_error(writer, kOllama, std::move(reference).error(), request);
     co_return;
   }
-  const PullWatch job(pulls_.start(*reference, false));
+  auto started = pulls_.start(*reference, false);
+  if (!started) {
+    co_await send_error(writer, kOllama, std::move(started).error(), request);
+    co_return;
+  }
+  const PullWatch job(*std::move(started));
   if (!call->stream) {
     auto state = job->state();
     while (!state.ended()) {
@@ -117,7 +122,10 @@ rt::Task<void> Gateway::pull_native(Request request, ResponseWriter& writer) {
     co_return;
   }
   const auto job = pulls_.start(*reference, true);
-  co_await send(writer, json_response(job_json(*job, job->state()), 202));
+  if (!job)
+    co_await send_error(writer, kNative, job.error(), request);
+  else
+    co_await send(writer, json_response(job_json(**job, (*job)->state()), 202));
 }
 
 rt::Task<void> Gateway::show_job(Request request, std::string id, ResponseWriter& writer) {

@@ -21,6 +21,7 @@ namespace {
 
 constexpr auto kCallTimeout = 15min;  // a load may be part of the call
 constexpr auto kListTimeout = 10s;
+constexpr auto kSilence = 60s;  // a server that follows a job says something every 15 s
 
 // Reads events of an open answer until its end.
 rt::Task<Result<bool>> follow(http::ClientResponse& response,
@@ -46,7 +47,7 @@ rt::Task<Result<bool>> follow_job(http::ClientResponse& response,
   http::SseReader reader;
   std::string status;
   while (true) {
-    const auto piece = co_await response.read();
+    const auto piece = co_await response.read(base::Deadline::after(kSilence));
     if (!piece) co_return std::unexpected(piece.error());
     if (piece->empty() && status != "done" && status != "failed")
       co_return fail(ErrorCode::kStreamCut, "the server ended before the download did");

@@ -5,6 +5,8 @@
 #include <map>
 #include <system_error>
 
+#include "json/writer.hpp"
+
 namespace hearth::store {
 
 namespace fs = std::filesystem;
@@ -45,6 +47,15 @@ Result<DiskUsage> disk_usage(const Library& library) {
   for (const auto& [name, size] : sizes) out.models.push_back({.reference = name, .size = size});
   std::ranges::sort(out.models, std::greater(), &DiskUsage::Model::size);
   return out;
+}
+
+std::string to_json(const DiskUsage& usage) {
+  json::Writer w;
+  w.begin_object().field("total_size", usage.total_size).key("models").begin_array();
+  for (const auto& m : usage.models)
+    w.begin_object().field("reference", m.reference).field("size", m.size).end_object();
+  w.end_array().end_object();
+  return std::move(w).take();
 }
 
 }  // namespace hearth::store

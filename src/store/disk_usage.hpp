@@ -21,4 +21,7 @@ struct DiskUsage {
 // Bytes of files, links not followed. An absent folder takes none. kIo.
 [[nodiscard]] Result<DiskUsage> disk_usage(const Library& library);
 
+// {total_size, models: [{reference, size}]}
+[[nodiscard]] std::string to_json(const DiskUsage& usage);
+
 }  // namespace hearth::store

@@ -231,8 +231,8 @@ Result<void> Library::remove_files(const LibraryEntry& entry) {
     return fail(ErrorCode::kConflict, fmt::format("model '{}' is being fetched; delete it afterwards", entry.id()),
                 "model");
   if (!lock) return std::unexpected(std::move(lock).error());
-  HEARTH_TRY(const auto header, read_gguf(entry.path));
-  HEARTH_TRY(auto files, gguf_parts(entry.path, header));
+  std::vector<fs::path> files{entry.path};
+  if (const auto header = read_gguf(entry.path)) files = gguf_parts(entry.path, *header).value_or(files);
   const fs::path folder = home_.models / entry.name.path();
   auto loaded = Manifest::load(folder);
   auto manifest = loaded ? *std::move(loaded) : std::nullopt;  // a damaged one goes with the model
@@ -250,6 +250,8 @@ Result<void> Library::remove_files(const LibraryEntry& entry) {
   }
   std::error_code error;
   for (const auto& file : files) {
+    fs::remove(fs::path(file) += ".partial", error);  // of an update that was not finished
+    fs::remove(fs::path(file) += ".partial.json", error);
     fs::remove(file, error);
     if (error) return fail(ErrorCode::kIo, fmt::format("cannot delete {}: {}", file.string(), error.message()));
   }

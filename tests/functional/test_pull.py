@@ -267,6 +267,7 @@ def test_verify(puller, hub, weights):
     file.write_bytes(weights[:-1] + bytes([weights[-1] ^ 1]))
     (broken,) = json.loads(puller.run("--json", "models", "verify", "ORG/Tiny", code=1).stdout)
     assert not broken["ok"] and broken["problems"][0]["file"] == str(file) and "has the digest sha256:" in broken["problems"][0]["what"]
+    assert not puller.pull("org/tiny")[0]["up_to_date"] and file.read_bytes() == weights, "what is broken is fetched again"
     file.write_bytes(weights[:-1000])
     (broken,) = json.loads(puller.run("--json", "models", "verify", "org/tiny", code=1).stdout)
     assert any(p.get("offset") == len(weights) - 1000 for p in broken["problems"])
@@ -358,6 +359,17 @@ def test_the_command_line_pulls_through_a_server(serving, hub, weights, home):
     assert (serving.home / "hearth/models/org/tiny/tiny-Q8_0.gguf").exists() and not puller.models.exists()
     failed = puller.run("--server", serving.url, "pull", "org/none", code=1)
     assert failed.stderr.startswith("hearth: Model 'org/none' not found")
+
+
+def test_verify_and_disk_usage_through_a_server(serving, hub, weights, home):
+    hub.add("org/tiny", {"tiny-Q8_0.gguf": weights})
+    ollama.Client(serving.url).pull("org/tiny")
+    usage = serving.http.get("/hearth/v1/disk-usage").json()
+    assert [m["reference"] for m in usage["models"]] == ["org/tiny"] and usage["total_size"] > len(weights)
+    assert "org/tiny" in Puller(home, hub).run("--server", serving.url, "models", "disk-usage").stdout
+    (verified,) = serving.http.post("/hearth/v1/models/org/tiny/verify").json()
+    assert verified["ok"] and verified["digests_known"]
+    assert serving.http.post("/hearth/v1/models/none/verify").status_code == 404
 
 
 def test_run_fetches_first(puller, hub, weights):

@@ -197,6 +197,10 @@ TEST_F(Download, ErrorsSayWhatIsWrong) {
        ErrorCode::kBackendError,
        "is sent as gzip"},
       {"always too short", {.content = content, .ranges = false, .cut_after = 0}, ErrorCode::kUnavailable, "attempts"},
+      {"cut at the same place, no ranges",
+       {.content = content, .ranges = false, .cut_after = 5000},
+       ErrorCode::kUnavailable,
+       "attempts"},
       {"redirect loop",
        {.status = 302, .headers = {"Location: /a.bin"}},
        ErrorCode::kBackendError,
@@ -258,7 +262,8 @@ TEST_F(Download, TheNextMirrorHelps) {
   const FileServer absent([&](const Seen&) { return Reply{.status = 404}; });
   const FileServer good([&](const Seen&) { return Reply{.content = content}; });
   File wish = file(bad, "a.bin", content);
-  wish.urls = {absent.url("/a.bin"), bad.url("/a.bin"), good.url("/a.bin")};
+  const FileServer shorter([&](const Seen&) { return Reply{.content = content.substr(1)}; });
+  wish.urls = {absent.url("/a.bin"), shorter.url("/a.bin"), bad.url("/a.bin"), good.url("/a.bin")};
   const auto done = download({&wish, 1}, quick());
   ASSERT_TRUE(done) << done.error().message;
   EXPECT_TRUE(on_disk("a.bin") == content);
@@ -329,28 +334,52 @@ TEST_F(Download, ResumesAfterAStop) {
   EXPECT_EQ(bytes_asked(stopping.server.requests(), before), content.size() - first.resumed);
 }
 
-TEST_F(Download, AnotherContentIsNotMixedIn) {
+// honest: the server looks at If-Range.
+void another_content_is_not_mixed_in(bool honest, std::size_t new_size, const std::filesystem::path& folder) {
   const std::string old_content = random_bytes(300'000, 1);
-  const std::string new_content = random_bytes(300'000, 2);
+  const std::string new_content = random_bytes(new_size, 2);
   std::atomic<bool> is_new{false};
   StoppingServer stopping(
       [&](const Seen& seen) {
         const std::string etag = is_new ? "\"new\"" : "\"old\"";
         Reply reply{.headers = {"ETag: " + etag}, .content = is_new ? new_content : old_content};
         const std::string only_if = seen.header("if-range");
-        if (!only_if.empty() && only_if != etag) reply.ranges = false;
+        if (honest && !only_if.empty() && only_if != etag) reply.ranges = false;
         return reply;
       },
       4);
-  File wish = file(stopping.server, "a.bin", old_content);
-  wish.size.reset();
-  wish.digest = {};
+  const File wish{
+      .urls = {stopping.server.url("/a.bin")}, .headers = {}, .path = folder / "a.bin", .size = {}, .digest = {}};
   ASSERT_FALSE(download({&wish, 1}, stopping.options()));
   stopping.stop_no_more();
   is_new = true;
   const auto done = download({&wish, 1}, quick());
   ASSERT_TRUE(done) << done.error().message;
-  EXPECT_TRUE(on_disk("a.bin") == new_content);
+  EXPECT_TRUE(*base::read_file(wish.path) == new_content);
+}
+
+TEST_F(Download, AnotherContentIsNotMixedIn) { another_content_is_not_mixed_in(true, 300'000, folder_.path()); }
+TEST_F(Download, AnotherSizeIsNotMixedIn) { another_content_is_not_mixed_in(true, 200'000, folder_.path()); }
+TEST_F(Download, NorWhereIfRangeIsIgnored) { another_content_is_not_mixed_in(false, 300'000, folder_.path()); }
+TEST_F(Download, NorOfAnotherSizeWhereIfRangeIsIgnored) {
+  another_content_is_not_mixed_in(false, 250'000, folder_.path());
+}
+
+// Nothing ties the pieces together: the second answer is another file, and shorter.
+TEST_F(Download, WholeAnswersAreNotMixedEither) {
+  const std::string first = random_bytes(20'000, 1);
+  const std::string second = random_bytes(10'000, 2);
+  std::atomic<int> requests{0};
+  const FileServer server([&](const Seen&) {
+    return ++requests == 1 ? Reply{.content = first, .ranges = false, .cut_after = 15'000}
+                           : Reply{.content = second, .ranges = false};
+  });
+  const File wish{
+      .urls = {server.url("/a.bin")}, .headers = {}, .path = folder_.path() / "a.bin", .size = {}, .digest = {}};
+  const auto done = download({&wish, 1}, quick());
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_TRUE(on_disk("a.bin") == second);
+  EXPECT_EQ(done->at(0).digest, sha256(second));
 }
 
 TEST_F(Download, DamageOnDiskIsFetchedAgain) {

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::size_t kHeaderBytesMax = 64 << 10;
 constexpr long kBufferBytes = 256 << 10;
+constexpr long kSlowestBytesPerS = 256;  // less for Net::stall is no transfer
 
 }  // namespace
 
@@ -44,7 +45,7 @@ void Exchange::prepare(const std::string& url, const std::vector<std::string>& h
   curl().easy_setopt(easy, CURLOPT_BUFFERSIZE, kBufferBytes);
   curl().easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
   curl().easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(net.connect_timeout.count()));
-  curl().easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
+  curl().easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, kSlowestBytesPerS);
   curl().easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, static_cast<long>(net.stall.count()));
   if (!net.ca_file.empty()) curl().easy_setopt(easy, CURLOPT_CAINFO, net.ca_file.c_str());
   curl().easy_setopt(easy, CURLOPT_ERRORBUFFER, error_text_);

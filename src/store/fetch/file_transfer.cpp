@@ -98,8 +98,13 @@ std::optional<FileTransfer::Assignment> FileTransfer::next(base::SteadyTime now)
   if (!wants_connections() || now < not_before_ || (!probed_ && busy_ > 0)) return std::nullopt;
   const auto gap = taken_.first_gap(end());
   if (!gap) return std::nullopt;
-  Assignment out{.range = *gap, .generation = generation_, .failures = failures_};
-  if (!ranges_) {
+  Assignment out{.range = *gap,
+                 .generation = generation_,
+                 .failures = failures_,
+                 .redirected = !direct_url_.empty() && direct_url_ != file_.urls.at(url_index_)};
+  // Without a digest only a validator ties ranges together: the first answer tells whether there is one.
+  const bool look_first = !probed_ && !file_.digest.known() && partial_.done().total() == 0;
+  if (!ranges_ || look_first) {
     out.whole = true;
   } else {
     const std::uint64_t left = partial_.id().size ? *partial_.id().size - taken_.total() : options_.piece_max_bytes;
@@ -128,13 +133,17 @@ Result<bool> FileTransfer::accept(Assignment& assignment, const Exchange& exchan
   if (!content) return false;
   probed_ = true;
   direct_url_ = url;
-  if (!file_.digest.known()) partial_.set_etag(strong_etag(exchange));
   return true;
 }
 
 Result<bool> FileTransfer::accept_part(Assignment& assignment, const Exchange& exchange) {
   const auto range = parse_content_range(exchange.header("content-range"));
   if (!range || range->begin != assignment.range.begin || !range->total) return false;
+  const bool another = !file_.digest.known() && strong_etag(exchange) != partial_.id().etag;
+  if (another || (!file_.size && partial_.id().size && *range->total != *partial_.id().size)) {
+    HEARTH_CHECK(start_anew());
+    return false;
+  }
   if (partial_.id().size && *range->total != *partial_.id().size)
     return fail(ErrorCode::kBackendError, fmt::format("{} has {} bytes there, and {} were announced", name(),
                                                       *range->total, *partial_.id().size));
@@ -148,16 +157,26 @@ Result<bool> FileTransfer::accept_whole(Assignment& assignment, const Exchange& 
   if (length && file_.size && *length != *file_.size)
     return fail(ErrorCode::kBackendError,
                 fmt::format("{} has {} bytes there, and {} were announced", name(), *length, *file_.size));
-  if (!assignment.whole) {  // ranges are not known there, or the content is another than the one begun
-    if (probed_ && busy_ > 1) return false;
-    HEARTH_CHECK(start_over());
-    if (!file_.size) partial_.forget_size();
-    ranges_ = exchange.header("accept-ranges") == "bytes";
-    assignment = {.whole = true, .generation = generation_, .failures = failures_};
+  if (busy_ > 1) {  // others go on with ranges: this one is to ask again
+    probed_ = false;
+    return false;
   }
+  const std::string etag = strong_etag(exchange);
+  const bool ranges_known = exchange.header("accept-ranges") == "bytes";
+  if (file_.digest.known()) {
+    ranges_ = ranges_known;  // what is here already is of the same content: the answer is written over it
+  } else {
+    if (partial_.done().total() > 0) HEARTH_CHECK(start_anew());
+    partial_.set_etag(etag);
+    ranges_ = ranges_known && !etag.empty();
+  }
+  assignment = {.whole = true, .generation = generation_, .failures = failures_, .redirected = assignment.redirected};
   if (length && !partial_.id().size) HEARTH_CHECK(learn_size(*length));
   assignment.range = {0, end()};
+  // Where ranges can follow, this connection takes the first piece only.
+  if (ranges_ && end() != kNoEnd) assignment.range.end = std::min(end(), options_.piece_max_bytes);
   taken_.add(assignment.range);
+  if (end() != kNoEnd && assignment.range.end < end()) taken_ = partial_.done(), taken_.add(assignment.range);
   return true;
 }
 
@@ -166,11 +185,14 @@ Result<bool> FileTransfer::take(Assignment& assignment, std::uint64_t& at, std::
   const auto count = std::min<std::uint64_t>(bytes.size(), assignment.range.end - at);
   HEARTH_CHECK(partial_.write(at, bytes.first(count)));
   at += count;
-  failures_ = 0;
-  assignment.failures = 0;
-  trouble_.clear();
+  if (present() > most_) {  // not what came before a cut, again
+    most_ = present();
+    failures_ = 0;
+    assignment.failures = 0;
+    trouble_.clear();
+  }
   if (hash_job_) hashes_.advance(*hash_job_, partial_.done().frontier());
-  HEARTH_CHECK(record(false));
+  (void)record(false);  // what is not recorded comes again after a kill, no more
   return count == bytes.size();
 }
 
@@ -184,26 +206,27 @@ Result<void> FileTransfer::ended(const Assignment& assignment, const End& end, b
     // Nothing of the file begins here: it is empty, or another one than was begun.
     const auto range = parse_content_range(end.exchange->header("content-range"));
     if (!partial_.id().size && range && range->total == 0) return learn_size(0);
-    if (!file_.digest.known() && partial_.done().total() > 0) return start_over();
+    if (!file_.digest.known() && partial_.done().total() > 0) return start_anew();
   }
   if (!to_the_end && end.at < assignment.range.end) {
     taken_.remove({end.at, assignment.range.end});
     const auto failure = judge(assignment, end);
-    if (failure.what.empty()) return {};
-    if (assignment.failures == failures_) return failed(failure, now, random);
-    return {};
+    return assignment.failures == failures_ ? failed(failure, now, random) : Result<void>{};
   }
   note_if_all_here();
   return {};
 }
 
-// An empty `what`: no failure, go on.
 FileTransfer::Failure FileTransfer::judge(const Assignment& assignment, const End& end) {
   const long status = end.exchange->status();
   const std::string where = host_of(end.url);
+  if (end.refusal != nullptr) return {.code = end.refusal->code, .what = end.refusal->message, .for_good = true};
   if (end.too_many_redirects)
     return {.code = ErrorCode::kBackendError, .what = where + " redirects without end", .for_good = true};
-  if (end.code != CURLE_OK)
+  const bool cut_by_us = end.code == CURLE_WRITE_ERROR;  // a long body that is not what was asked for
+  if (cut_by_us && (status == 200 || status == 206))
+    return {.code = ErrorCode::kBackendError, .what = where + " sends something else than was asked for"};
+  if (end.code != CURLE_OK && !cut_by_us)
     return {.what = fmt::format("{}: {}", where, end.exchange->problem(end.code)), .for_good = is_for_good(end.code)};
   if (status == 200 || status == 206)
     return {.what = fmt::format("{} stopped after {} of {} bytes", where, end.at - assignment.range.begin,
@@ -211,8 +234,8 @@ FileTransfer::Failure FileTransfer::judge(const Assignment& assignment, const En
   Failure out{.code = code_of(status), .what = fmt::format("{} answered {}", where, status)};
   if (is_transient_status(status)) {
     out.asked = end.exchange->retry_after();
-  } else if (!direct_url_.empty() && direct_url_ != file_.urls.at(url_index_)) {
-    direct_url_.clear();  // the address behind the redirect has expired: ask for a new one
+  } else if (assignment.redirected) {  // the address behind the redirect has expired: ask for a new one
+    direct_url_.clear();
     probed_ = false;
   } else {
     out.for_good = true;
@@ -244,6 +267,7 @@ Result<void> FileTransfer::failed(const Failure& failure, base::SteadyTime now, 
 
 Result<void> FileTransfer::learn_size(std::uint64_t size) {
   HEARTH_CHECK(partial_.set_size(size));
+  if (const auto ranges = partial_.done().ranges(); !ranges.empty() && ranges.back().end > size) return start_over();
   taken_.remove({size, kNoEnd});
   hash_from_start();
   note_if_all_here();
@@ -260,8 +284,16 @@ void FileTransfer::note_if_all_here() {
   fetched_ = partial_.id().size && partial_.done().total() == *partial_.id().size;
 }
 
+Result<void> FileTransfer::start_anew() {
+  if (!file_.size) partial_.forget_size();
+  return start_over();
+}
+
 Result<void> FileTransfer::start_over() {
+  if (++restarts_ > options_.net.retry.attempts_max)
+    return fail(ErrorCode::kBackendError, fmt::format("cannot fetch {}: it is another file at every attempt", name()));
   ++generation_;
+  synced_ = 0;
   if (hash_job_) hashes_.drop(*std::exchange(hash_job_, std::nullopt));
   taken_.clear();
   probed_ = false;
@@ -272,11 +304,12 @@ Result<void> FileTransfer::start_over() {
   return {};
 }
 
-Result<bool> FileTransfer::finish() {
+Result<bool> FileTransfer::finish(const std::function<void()>& before_end) {
   if (complete() || !fetched_ || !hash_job_) return complete();
   auto digest = hashes_.take(*hash_job_);
   if (!digest) return false;
   hash_job_.reset();
+  before_end();
   if (!*digest) return std::unexpected(std::move(*digest).error());
   if (file_.digest.known() && **digest != file_.digest) {
     const std::string what = fmt::format("{} from {} has the digest {}, and {} was published", name(), host_of(url()),

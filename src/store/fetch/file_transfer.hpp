@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <random>
@@ -22,9 +23,10 @@ class FileTransfer {
   // What one connection is to fetch; range.end is kNoEnd where the size is not known.
   struct Assignment {
     Range range;
-    bool whole = false;  // ask without a Range header
-    int generation = 0;  // assignments of an older generation are void
-    int failures = 0;    // in a row when it was made: of several that fail together, one counts
+    bool whole = false;       // ask without a Range header
+    int generation = 0;       // assignments of an older generation are void
+    int failures = 0;         // in a row when it was made: of several that fail together, one counts
+    bool redirected = false;  // it began at the address behind a redirect, which may expire
   };
 
   [[nodiscard]] static Result<std::unique_ptr<FileTransfer>> open(const File& file, const DownloadOptions& options,
@@ -53,12 +55,14 @@ class FileTransfer {
     const Exchange* exchange = nullptr;
     std::string url;  // that was asked last
     bool too_many_redirects = false;
+    const Error* refusal = nullptr;  // what accept() said
   };
   [[nodiscard]] Result<void> ended(const Assignment& assignment, const End& end, base::SteadyTime now,
                                    std::mt19937& random);
 
-  // Once all bytes are here: whether the content is right, and if so it gets its name. False: not yet.
-  [[nodiscard]] Result<bool> finish();
+  // Once all bytes are here: whether the content is right, and if so it gets its name. False: not yet. `before_end` is
+  // called when the file is about to be closed or emptied.
+  [[nodiscard]] Result<bool> finish(const std::function<void()>& before_end);
 
   [[nodiscard]] bool complete() const { return outcome_.has_value(); }
   [[nodiscard]] const Fetched& fetched() const { return *outcome_; }
@@ -86,7 +90,8 @@ class FileTransfer {
   [[nodiscard]] Result<bool> accept_part(Assignment& assignment, const Exchange& exchange);
   [[nodiscard]] Result<bool> accept_whole(Assignment& assignment, const Exchange& exchange);
   [[nodiscard]] Result<void> learn_size(std::uint64_t size);
-  [[nodiscard]] Result<void> start_over();
+  [[nodiscard]] Result<void> start_over();  // keeps what is known of the size
+  [[nodiscard]] Result<void> start_anew();  // another content is there now
   void hash_from_start();
   void note_if_all_here();
   [[nodiscard]] std::uint64_t end() const { return partial_.id().size.value_or(kNoEnd); }
@@ -109,6 +114,8 @@ class FileTransfer {
   base::SteadyTime not_before_{};
   std::string trouble_;
   std::optional<HashThreads::JobId> hash_job_;
+  std::uint64_t most_ = 0;  // bytes that were ever here at once
+  int restarts_ = 0;
   std::uint64_t resumed_ = 0;
   std::uint64_t synced_ = 0;
   std::optional<Fetched> outcome_;

@@ -65,12 +65,13 @@ Result<Answer> get(const Call& call, const Net& net, std::size_t body_max, std::
     Answer answer{.url = url};
     bool too_large = false;
     HEARTH_TRY(const std::string origin, origin_of(url));
-    exchange.prepare(url, origin == home ? call.headers : std::vector<std::string>{}, net,
-                     [&](std::span<const char> bytes) {
-                       answer.body.append(bytes.data(), bytes.size());
-                       too_large = answer.body.size() > body_max;
-                       return !too_large;
-                     });
+    auto headers = call.plain_headers;
+    if (origin == home) headers.insert(headers.end(), call.headers.begin(), call.headers.end());
+    exchange.prepare(url, headers, net, [&](std::span<const char> bytes) {
+      answer.body.append(bytes.data(), bytes.size());
+      too_large = answer.body.size() > body_max;
+      return !too_large;
+    });
     const auto code = run(multi.get(), exchange, stop);
     if (!code) return stopped(url);
     if (too_large)

@@ -17,14 +17,15 @@ using Headers = std::map<std::string, std::string>;  // names in lower case; the
 struct Net {
   std::string user_agent = "hearth/" HEARTH_VERSION;
   std::chrono::milliseconds connect_timeout{15'000};
-  std::chrono::seconds stall{30};  // not one byte for so long = a failure
+  std::chrono::seconds stall{30};  // next to nothing for so long = a failure
   std::string ca_file;             // PEM; empty = the system's
   RetryPolicy retry;
 };
 
 struct Call {
   std::string url;
-  std::vector<std::string> headers;  // "name: value"; go to the URL's own origin only, also after redirects
+  std::vector<std::string> headers;          // "name: value"; go to the URL's own origin only, also after redirects
+  std::vector<std::string> plain_headers{};  // no secrets: go wherever redirects lead
 };
 
 struct Answer {

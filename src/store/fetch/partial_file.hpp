@@ -49,8 +49,10 @@ class PartialFile {
   // Bytes that a kill would lose.
   [[nodiscard]] std::uint64_t unrecorded() const { return unrecorded_; }
   [[nodiscard]] Result<void> record();  // nothing after commit() or discard()
-  // Brings what has been written so far to the disk. Thread-safe.
-  [[nodiscard]] Result<void> sync(const RangeSet& written);
+  // Brings what has been written so far to the disk; `written` is of `epoch`. Thread-safe. An error is kept and fails
+  // commit(): the kernel tells it once only.
+  void sync(const RangeSet& written, int epoch);
+  [[nodiscard]] int epoch() const;  // grows with every restart()
 
   // The content is complete, right and on disk: gives it its name.
   [[nodiscard]] Result<void> commit();
@@ -69,7 +71,12 @@ class PartialFile {
   int fd_ = -1;
   RangeSet done_;
   std::uint64_t unrecorded_ = 0;
-  base::Guarded<RangeSet> synced_;  // survives a power failure
+  struct Synced {
+    RangeSet ranges;  // survive a power failure
+    int epoch = 0;
+    std::optional<Error> error;
+  };
+  base::Guarded<Synced> synced_;
 };
 
 // Bytes present of a download that may be going on in another process; nothing if there is none.

@@ -97,7 +97,7 @@ PartialFile::PartialFile(PartialFile&& other) noexcept
       fd_(std::exchange(other.fd_, -1)),
       done_(std::move(other.done_)),
       unrecorded_(other.unrecorded_),
-      synced_(other.synced_.with([](RangeSet& set) { return std::move(set); })) {}
+      synced_(other.synced_.with([](Synced& s) { return std::move(s); })) {}
 
 PartialFile::~PartialFile() {
   if (fd_ >= 0) ::close(fd_);
@@ -131,26 +131,29 @@ void PartialFile::load_record() {
   const auto record = read_record(record_path());
   if (!record || !same_content(record->id, id_) || ::fstat(fd_, &status) != 0) return;
   // What a file that became shorter has lost was never fetched.
-  const auto length = static_cast<std::uint64_t>(status.st_size);
+  auto length = static_cast<std::uint64_t>(status.st_size);
+  if (const auto size = id_.size ? id_.size : record->id.size) length = std::min(length, *size);
   const bool same_boot = !record->boot.empty() && record->boot == boot_id();
   for (const auto& range : same_boot ? record->done : record->synced)
     done_.add({range.begin, std::min(range.end, length)});
   if (!id_.size) id_.size = record->id.size;
   if (!id_.digest.known()) id_.etag = record->id.etag;
-  synced_.with([&](RangeSet& set) {
-    for (const auto& range : record->synced) set.add({range.begin, std::min(range.end, length)});
+  synced_.with([&](Synced& s) {
+    for (const auto& range : record->synced) s.ranges.add({range.begin, std::min(range.end, length)});
   });
 }
 
 Result<void> PartialFile::set_size(std::uint64_t size) {
   id_.size = size;
-  if (size == 0) return {};
+  struct stat before{};
+  if (size == 0 || ::fstat(fd_, &before) != 0) return {};
   while (::fallocate(fd_, 0, 0, static_cast<off_t>(size)) != 0) {
     if (errno == EINTR) continue;
     if (errno == EOPNOTSUPP || errno == ENOSYS) return {};
     const int reason = errno;
     if (reason != ENOSPC && reason != EDQUOT && reason != EFBIG)
       return io_error("cannot write", partial_path(), reason);
+    (void)::ftruncate(fd_, before.st_size);  // some file systems keep what they could give
     std::error_code error;
     const auto space = fs::space(path_.parent_path(), error);
     return fail(
@@ -179,7 +182,10 @@ Result<void> PartialFile::write(std::uint64_t offset, std::span<const char> byte
 
 Result<void> PartialFile::restart() {
   done_.clear();
-  synced_.with([](RangeSet& set) { set.clear(); });
+  synced_.with([](Synced& s) {
+    s.ranges.clear();
+    ++s.epoch;
+  });
   ::unlink(record_path().c_str());
   if (::ftruncate(fd_, 0) != 0) return io_error("cannot write", partial_path(), errno);
   return id_.size ? set_size(*id_.size) : Result<void>{};
@@ -194,20 +200,27 @@ Result<void> PartialFile::record() {
   if (!id_.etag.empty()) w.field("etag", id_.etag);
   w.field("boot", boot_id());
   write_ranges(w, "done", done_.ranges());
-  write_ranges(w, "synced", synced_.with([](const RangeSet& set) { return set.ranges(); }));
+  write_ranges(w, "synced", synced_.with([](const Synced& s) { return s.ranges.ranges(); }));
   w.end_object();
   HEARTH_CHECK(base::replace_file(record_path(), w.text()));
   unrecorded_ = 0;
   return {};
 }
 
-Result<void> PartialFile::sync(const RangeSet& written) {
-  if (::fdatasync(fd_) != 0) return io_error("cannot write", partial_path(), errno);
-  synced_.with([&](RangeSet& set) { set = written; });
-  return {};
+int PartialFile::epoch() const {
+  return synced_.with([](const Synced& s) { return s.epoch; });
+}
+
+void PartialFile::sync(const RangeSet& written, int epoch) {
+  const int reason = ::fdatasync(fd_) == 0 ? 0 : errno;
+  synced_.with([&](Synced& s) {
+    if (reason != 0 && !s.error) s.error = io_error("cannot write", partial_path(), reason).error();
+    if (reason == 0 && s.epoch == epoch) s.ranges = written;
+  });
 }
 
 Result<void> PartialFile::commit() {
+  if (const auto error = synced_.with([](const Synced& s) { return s.error; })) return fail(*error);
   if (::ftruncate(fd_, static_cast<off_t>(id_.size.value_or(done_.total()))) != 0 || ::fsync(fd_) != 0)
     return io_error("cannot write", partial_path(), errno);
   if (::rename(partial_path().c_str(), path_.c_str()) != 0) return io_error("cannot write", path_, errno);

@@ -19,7 +19,7 @@ class Partial : public ::testing::Test {
     ASSERT_TRUE(file) << file.error().message;
     ASSERT_TRUE(file->write(0, std::string(10, 'a')));
     ASSERT_TRUE(file->write(50, std::string(20, 'b')));
-    ASSERT_TRUE(file->sync(file->done()));
+    file->sync(file->done(), file->epoch());
     ASSERT_TRUE(file->write(90, std::string(10, 'c')));
     ASSERT_TRUE(file->record());
   }

@@ -13,16 +13,17 @@ bool SyncThread::idle() const {
   return file_ == nullptr;
 }
 
-void SyncThread::sync(PartialFile& file, RangeSet written) {
+void SyncThread::sync(PartialFile& file) {
   const std::scoped_lock lock(mutex_);
   file_ = &file;
-  written_ = std::move(written);
+  written_ = file.done();
+  epoch_ = file.epoch();
   changed_.notify_all();
 }
 
-void SyncThread::wait() {
+void SyncThread::wait_for(const PartialFile& file) {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return file_ == nullptr; });
+  changed_.wait(lock, [&] { return file_ != &file; });
 }
 
 void SyncThread::work(const std::stop_token& stop) {
@@ -30,8 +31,9 @@ void SyncThread::work(const std::stop_token& stop) {
   while (changed_.wait(lock, stop, [&] { return file_ != nullptr; })) {
     PartialFile* const file = file_;
     const RangeSet written = std::move(written_);
+    const int epoch = epoch_;
     lock.unlock();
-    (void)file->sync(written);
+    file->sync(written, epoch);
     lock.lock();
     file_ = nullptr;
     changed_.notify_all();

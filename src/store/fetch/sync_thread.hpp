@@ -9,7 +9,7 @@
 namespace hearth::store::fetch {
 
 // Brings what has been written of a file to the disk now and then, so that a power failure costs seconds and the end
-// of a download does not wait for gigabytes. Failures are left to the final sync, which reports them.
+// of a download does not wait for gigabytes. Errors stay with the file.
 class SyncThread {
  public:
   SyncThread();
@@ -18,9 +18,9 @@ class SyncThread {
   SyncThread& operator=(const SyncThread&) = delete;
 
   [[nodiscard]] bool idle() const;
-  // REQUIRES: idle(); `file` lives until wait() or idle() says so.
-  void sync(PartialFile& file, RangeSet written);
-  void wait();
+  // REQUIRES: idle(); `file` lives until wait_for(file) has returned.
+  void sync(PartialFile& file);
+  void wait_for(const PartialFile& file);
 
  private:
   void work(const std::stop_token& stop);
@@ -29,6 +29,7 @@ class SyncThread {
   std::condition_variable_any changed_;
   PartialFile* file_ = nullptr;
   RangeSet written_;
+  int epoch_ = 0;
   std::jthread thread_;  // last
 };
 

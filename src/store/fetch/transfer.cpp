@@ -13,6 +13,7 @@ using Clock = std::chrono::steady_clock;
 constexpr int kRedirectsMax = 10;
 constexpr std::chrono::milliseconds kNapMax{500};
 constexpr std::uint64_t kSyncBytes = 64 << 20;
+constexpr std::size_t kRefusalBytesMax = 64 << 10;
 
 }  // namespace
 
@@ -32,7 +33,7 @@ Result<std::vector<Fetched>> Transfer::run() {
   for (auto& lane : lanes_) {
     if (lane.file != nullptr) curl().multi_remove_handle(multi_.get(), lane.exchange.easy());
   }
-  sync_.wait();
+  for (const auto& file : files_) sync_.wait_for(file->partial());
   record_all();
   report(true);
   if (!done) return std::unexpected(std::move(done).error());
@@ -91,6 +92,8 @@ void Transfer::assign() {
 void Transfer::start(Lane& lane, std::string url) {
   lane.url = std::move(url);
   lane.body = Lane::Body::kUnknown;
+  lane.refusal.reset();
+  lane.refusal_bytes = 0;
   lane.exchange.prepare(lane.url, lane.file->headers(lane.assignment, lane.url), options_.net,
                         [this, &lane](std::span<const char> bytes) { return take_body(lane, bytes); });
   curl().multi_add_handle(multi_.get(), lane.exchange.easy());
@@ -99,12 +102,15 @@ void Transfer::start(Lane& lane, std::string url) {
 bool Transfer::take_body(Lane& lane, std::span<const char> bytes) {
   if (lane.body == Lane::Body::kUnknown) {
     const auto content = lane.file->accept(lane.assignment, lane.exchange, lane.url);
-    if (!content) lane.error = content.error();
+    if (!content) lane.refusal = content.error();
     if (content && *content) lane.at = lane.assignment.range.begin;
     lane.body = content && *content ? Lane::Body::kContent : Lane::Body::kRefusal;
   }
-  if (lane.error) return false;
-  if (lane.body == Lane::Body::kRefusal) return true;  // an error's text: read to its end, so that the connection lives
+  if (lane.refusal) return false;
+  if (lane.body == Lane::Body::kRefusal) {  // an error's text: read to its end, so that the connection lives
+    lane.refusal_bytes += bytes.size();
+    return lane.refusal_bytes <= kRefusalBytesMax;
+  }
   const auto more = lane.file->take(lane.assignment, lane.at, bytes);
   if (!more) lane.error = more.error();
   return more && *more;
@@ -136,21 +142,25 @@ Result<void> Transfer::lane_ended(Lane& lane, CURLcode code) {
   }
   // An empty body never came to take_body.
   if (code == CURLE_OK && lane.body == Lane::Body::kUnknown) {
-    HEARTH_TRY(const bool content, lane.file->accept(lane.assignment, lane.exchange, lane.url));
-    if (content) lane.at = lane.assignment.range.begin;
+    const auto content = lane.file->accept(lane.assignment, lane.exchange, lane.url);
+    if (!content) lane.refusal = content.error();
+    if (content && *content) lane.at = lane.assignment.range.begin;
   }
   FileTransfer* const file = std::exchange(lane.file, nullptr);
-  return file->ended(
-      lane.assignment,
-      {.at = lane.at, .code = code, .exchange = &lane.exchange, .url = lane.url, .too_many_redirects = too_many},
-      Clock::now(), random_);
+  return file->ended(lane.assignment,
+                     {.at = lane.at,
+                      .code = code,
+                      .exchange = &lane.exchange,
+                      .url = lane.url,
+                      .too_many_redirects = too_many,
+                      .refusal = lane.refusal ? &*lane.refusal : nullptr},
+                     Clock::now(), random_);
 }
 
 Result<void> Transfer::finish_files() {
   for (const auto& file : files_) {
     if (file->complete()) continue;
-    if (!file->wants_connections()) sync_.wait();  // it may be about to get its name
-    HEARTH_TRY(const bool complete, file->finish());
+    HEARTH_TRY(const bool complete, file->finish([&] { sync_.wait_for(file->partial()); }));
     if (complete) --unfinished_;
   }
   return {};
@@ -191,7 +201,7 @@ void Transfer::sync_sometimes() {
   for (const auto& file : files_) {
     if (file->unsynced() < kSyncBytes || !file->wants_connections()) continue;
     file->note_sync();
-    sync_.sync(file->partial(), file->partial().done());
+    sync_.sync(file->partial());
     return;
   }
 }

@@ -29,7 +29,9 @@ class Transfer {
     std::string url;  // asked last
     int redirects = 0;
     enum class Body { kUnknown, kContent, kRefusal } body = Body::kUnknown;
-    std::optional<Error> error;  // that ends everything: the disk, a wrong length
+    std::size_t refusal_bytes = 0;  // of a body that is not content
+    std::optional<Error> refusal;   // this URL has not what is wanted
+    std::optional<Error> error;     // that ends everything: the disk
   };
 
   [[nodiscard]] Result<void> open_files();

@@ -28,6 +28,8 @@ std::uint64_t total(const std::vector<PublishedFile>& files) {
   return out;
 }
 
+constexpr std::size_t kNameMax = 1024;  // no file system takes longer ones
+
 // One way to have the model: all parts of one GGUF file.
 struct Variant {
   std::string quantization;  // upper case; empty = the name has none
@@ -46,7 +48,8 @@ std::vector<Variant> gguf_variants(const std::vector<PublishedFile>& files) {
   std::map<std::string, Variant> by_stem;  // folder and stem
   for (const auto& file : files) {
     const auto name = base_name(file.name);
-    if (!has_extension(name, ".gguf") || base::starts_with_ignore_case(name, "mmproj")) continue;
+    if (file.name.size() > kNameMax || !has_extension(name, ".gguf") || base::starts_with_ignore_case(name, "mmproj"))
+      continue;
     const std::string stem = without_part(std::string(name.substr(0, name.size() - 5)));
     auto& variant = by_stem[fmt::format("{}/{}", folder_of(file.name), stem)];
     variant.quantization = quantization_in(stem);
@@ -64,7 +67,8 @@ std::vector<Variant> gguf_variants(const std::vector<PublishedFile>& files) {
 
 std::string listed(const std::vector<Variant>& variants) {
   std::vector<std::string> names;
-  for (const auto& v : variants) names.push_back(v.quantization.empty() ? v.files.front().name : v.quantization);
+  for (const auto& v : variants)
+    names.push_back(v.quantization.empty() ? base::one_line(v.files.front().name) : v.quantization);
   std::ranges::sort(names);
   names.erase(std::ranges::unique(names).begin(), names.end());
   constexpr std::size_t kShown = 40;

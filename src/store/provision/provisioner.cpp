@@ -75,9 +75,12 @@ Pulled pulled(const Publication& published, const Choice& choice, const fs::path
           .up_to_date = up_to_date};
 }
 
-bool is_as_published(const Manifest& manifest, const fs::path& folder, const PublishedFile& file) {
+// By the manifest; where no digest was published, what came from the same source is taken for the same.
+bool is_as_published(const Manifest& manifest, const std::string& source, const fs::path& folder,
+                     const PublishedFile& file) {
   const auto* known = manifest.find(file.name);
   std::error_code error;
+  if (!file.digest.known() && manifest.source != source) return false;
   return known != nullptr && known->size == file.size.value_or(known->size) &&
          (!file.digest.known() || known->digest == file.digest) &&
          fs::file_size(folder / file.name, error) == known->size && !error;
@@ -171,15 +174,23 @@ Result<Pulled> Provisioner::what_is_here(const Reference& reference) const {
     return fail(ErrorCode::kUnavailable, fmt::format("{} is not here, and HF_HUB_OFFLINE forbids to fetch it", what),
                 "model");
   };
-  const auto folder = options_.home.models / reference.name;
+  std::string name = reference.name;
+  if (reference.kind == Reference::Kind::kUrl) {
+    HEARTH_TRY(const auto published, web_.look_up(reference, {}));  // asks nobody
+    name = published.folder;
+  } else if (reference.kind != Reference::Kind::kName && reference.kind != Reference::Kind::kHub) {
+    return absent(to_text(reference));
+  }
+  const auto folder = options_.home.models / name;
   HEARTH_TRY(const auto manifest, Manifest::load(folder));
   if (!manifest) return absent(to_text(reference));
-  Publication published{.source = manifest->source, .folder = reference.name, .revision = manifest->revision};
+  Publication published{.source = manifest->source, .folder = name, .revision = manifest->revision};
   for (const auto& file : manifest->files)
     published.files.push_back({.name = file.name, .size = file.size, .digest = file.digest});
   HEARTH_TRY(const auto choice, choose(published, {.selector = reference.selector}));
   for (const auto& file : choice.files) {
-    if (!is_as_published(*manifest, folder, file)) return absent(to_text(reference) + ": " + file.name);
+    if (!is_as_published(*manifest, published.source, folder, file))
+      return absent(to_text(reference) + ": " + file.name);
   }
   return pulled(published, choice, folder, true);
 }
@@ -203,8 +214,9 @@ Result<Choice> Provisioner::choose_from(const Publication& published, const Refe
 // What a model takes besides its weights, by the beginning of its file; nothing if that does not tell.
 std::optional<base::Bytes> Provisioner::peek_memory(const Publication& published, const PublishedFile& file,
                                                     const PullOptions& options) const {
-  fetch::Call call{.url = file.url, .headers = published.headers};
-  call.headers.push_back(fmt::format("range: bytes=0-{}", kPeekBytes - 1));
+  const fetch::Call call{.url = file.url,
+                         .headers = published.headers,
+                         .plain_headers = {fmt::format("range: bytes=0-{}", kPeekBytes - 1)}};
   const auto answer = fetch::get(call, options_.hub.net, kPeekBytes, options.stop);
   if (!answer || answer->status / 100 != 2) return std::nullopt;
   const auto parsed = parse_gguf_prefix(answer->body, file.size.value_or(answer->body.size()), file.name);
@@ -225,13 +237,13 @@ Result<bool> Provisioner::fetch_missing(const Publication& published, const Choi
              }));
   HEARTH_TRY(auto known, Manifest::load(folder));
   Manifest manifest = known ? *std::move(known) : Manifest{};
+  std::vector<PublishedFile> missing;
+  for (const auto& file : choice.files) {
+    if (!is_as_published(manifest, published.source, folder, file)) missing.push_back(file);
+  }
   manifest.source = published.source;
   manifest.revision = reference.revision;
   manifest.license = published.license;
-  std::vector<PublishedFile> missing;
-  for (const auto& file : choice.files) {
-    if (!is_as_published(manifest, folder, file)) missing.push_back(file);
-  }
   if (missing.empty()) return false;
 
   // Files that somebody put there are worth a look before they are fetched.
@@ -249,6 +261,7 @@ Result<bool> Provisioner::fetch_missing(const Publication& published, const Choi
     return true;
   });
 
+  if (options.stop.stop_requested()) return fail(ErrorCode::kCancelled, "stopped before anything was fetched");
   std::vector<fetch::File> wishes;
   for (const auto& file : missing)
     wishes.push_back({.urls = {file.url},

@@ -11,6 +11,7 @@
 #include "base/files.hpp"
 #include "json/writer.hpp"
 #include "store/fetch/hash_threads.hpp"
+#include "store/file_lock.hpp"
 #include "store/gguf.hpp"
 #include "store/manifest.hpp"
 
@@ -27,6 +28,8 @@ struct Check {
   fs::path path;
   fetch::Digest expected;
   std::uint64_t size = 0;
+  fs::path folder;                  // with the manifest that names it
+  std::string name;                 // there
   std::vector<std::size_t> models;  // indices
 };
 
@@ -76,7 +79,7 @@ class Verifier {
       else if (size != file.size)
         problem(index, path, std::min(size, file.size), fmt::format("has {} bytes instead of {}", size, file.size));
       else
-        add_check(index, path, file);
+        add_check(index, path, folder, file);
     }
   }
 
@@ -84,10 +87,15 @@ class Verifier {
     out_[index].problems.push_back({.file = path.string(), .offset = offset, .what = std::move(what)});
   }
 
-  void add_check(std::size_t index, const fs::path& path, const Manifest::File& file) {
+  void add_check(std::size_t index, const fs::path& path, const fs::path& folder, const Manifest::File& file) {
     auto& check = checks_[path];
     if (check.models.empty()) total_ += file.size;
-    check = {.path = path, .expected = file.digest, .size = file.size, .models = std::move(check.models)};
+    check = {.path = path,
+             .expected = file.digest,
+             .size = file.size,
+             .folder = folder,
+             .name = file.name,
+             .models = std::move(check.models)};
     check.models.push_back(index);
   }
 
@@ -129,6 +137,7 @@ class Verifier {
       if (!digest) return false;
       ::close(r.fd);
       done_ += r.check->size;
+      if (*digest && **digest != r.check->expected) forget(*r.check);
       for (const auto model : r.check->models) {
         if (!*digest)
           problem(model, r.check->path, std::nullopt, digest->error().message);
@@ -139,6 +148,17 @@ class Verifier {
       }
       return true;
     });
+  }
+
+  // What the manifest no longer names is fetched by the next pull. Whoever writes the model just now knows better.
+  void forget(const Check& check) const {
+    const auto lock =
+        FileLock::try_take(library_.home().model_lock(fs::relative(check.folder, library_.home().models).string()));
+    if (!lock) return;
+    auto manifest = Manifest::load(check.folder);
+    if (!manifest || !*manifest) return;
+    std::erase_if((*manifest)->files, [&](const Manifest::File& file) { return file.name == check.name; });
+    (void)(*manifest)->save(check.folder);  // without it the file is checked and fetched all the same
   }
 
   Result<void> stopped() {

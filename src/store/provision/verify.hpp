@@ -31,7 +31,8 @@ struct VerifyOptions {
 };
 
 // Checks models: the structure of the weight files against their length, all parts of split ones, and the digests of
-// every file that the model's manifest names. Files are hashed side by side, one per processor. Blocks. kCancelled.
+// every file that the model's manifest names. What is broken is taken out of the manifest, so that a pull fetches it
+// again. Files are hashed side by side, one per processor. Blocks. kCancelled.
 [[nodiscard]] Result<std::vector<Verified>> verify(const Library& library, const std::vector<LibraryEntry>& models,
                                                    const VerifyOptions& options);
 
