@@ -30,6 +30,7 @@ Gateway::Gateway(store::Library& library, rt::WorkThreads& work, sched::ModelMan
   add_ollama_routes();
   add_anthropic_routes();
   add_native_routes();
+  add_disk_routes();
   add_operation_routes();
   add_pull_routes();
   router_.on_unknown = [](const http::RequestHead& head) {

@@ -135,27 +135,6 @@ void Gateway::add_native_routes() {
         w.field("load_ms", std::chrono::duration<double, std::milli>(lease->load_time()).count()).end_object();
         co_await send(writer, json_response(std::move(w).take()));
       });
-  router_.add(Method::kPost, "/hearth/v1/models/{m...}/verify",
-              [this](Request request, RouteArgs args, ResponseWriter& writer) -> rt::Task<void> {
-                const std::string name = args.get("m");
-                const auto verified = co_await checks_.run([&]() -> Result<std::string> {
-                  HEARTH_TRY(const auto entry, library_.find(name));
-                  HEARTH_TRY(const auto all, store::provision::verify(library_, {entry}, {.stop = writer.gone()}));
-                  return to_json(all);
-                });
-                if (!verified)
-                  co_await send_error(writer, kNative, verified.error(), request);
-                else
-                  co_await send(writer, json_response(*verified));
-              });
-  router_.add(Method::kGet, "/hearth/v1/disk-usage",
-              [this](Request request, RouteArgs, ResponseWriter& writer) -> rt::Task<void> {
-                const auto usage = co_await work_.run([&] { return store::disk_usage(library_); });
-                if (!usage)
-                  co_await send_error(writer, kNative, usage.error(), request);
-                else
-                  co_await send(writer, json_response(to_json(*usage)));
-              });
   router_.add(Method::kPost, "/hearth/v1/models/{m...}/unload",
               [this](Request request, RouteArgs args, ResponseWriter& writer) -> rt::Task<void> {
                 const auto done = co_await unload_model(args.get("m"));
@@ -174,6 +153,30 @@ void Gateway::add_native_routes() {
                 }
                 co_await send(writer, json_response(R"({"status":"stopping"})"));
                 if (shutdown_) shutdown_();
+              });
+}
+
+void Gateway::add_disk_routes() {
+  router_.add(Method::kPost, "/hearth/v1/models/{m...}/verify",
+              [this](Request request, RouteArgs args, ResponseWriter& writer) -> rt::Task<void> {
+                const std::string& name = args.get("m");
+                const auto verified = co_await checks_.run([&]() -> Result<std::string> {
+                  HEARTH_TRY(const auto entry, library_.find(name));
+                  HEARTH_TRY(const auto all, store::provision::verify(library_, {entry}, {.stop = writer.gone()}));
+                  return to_json(all);
+                });
+                if (!verified)
+                  co_await send_error(writer, kNative, verified.error(), request);
+                else
+                  co_await send(writer, json_response(*verified));
+              });
+  router_.add(Method::kGet, "/hearth/v1/disk-usage",
+              [this](Request request, RouteArgs, ResponseWriter& writer) -> rt::Task<void> {
+                const auto usage = co_await work_.run([&] { return store::disk_usage(library_); });
+                if (!usage)
+                  co_await send_error(writer, kNative, usage.error(), request);
+                else
+                  co_await send(writer, json_response(to_json(*usage)));
               });
 }
 

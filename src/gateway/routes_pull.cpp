@@ -74,8 +74,8 @@ Result<store::Reference> Gateway::pull_reference(const std::string& text, const 
 
 rt::Task<void> Gateway::pull_ollama(Request request, ResponseWriter& writer) {
   auto call = ollama::parse_pull(request.body);
-  auto reference = call ? pull_reference(call->reference, request)
-                        : Result<store::Reference>(std::unexpected(std::move(call).error()));
+  auto reference =
+      call ? pull_reference(call->reference, request) : Result<store::Reference>(std::unexpected(call.error()));
   if (!reference) {
     co_await send_error(writer, kOllama, std::move(reference).error(), request);
     co_return;
