@@ -85,7 +85,9 @@ def test_pull_then_run(puller, hub, weights):
     assert manifest["source"] == "hf:org/Tiny-GGUF" and manifest["license"] == "apache-2.0"
     assert manifest["files"] == [{"name": "tiny-Q8_0.gguf", "size": len(weights), "digest": "sha256:" + hashlib.sha256(weights).hexdigest(),
                                   "revision": hub.repositories["org/Tiny-GGUF"].revisions["main"][0]}]
-    answer = puller.run("run", "--temperature", "0", "org/tiny-gguf", "What is hearth?", HEARTH_SERVER_PORT=str(free_port()))
+    port = str(free_port())
+    answer = puller.run("run", "--temperature", "0", "org/tiny-gguf", "What is hearth?", HEARTH_SERVER_PORT=port)
+    puller.run("stop", HEARTH_SERVER_PORT=port)
     assert len(answer.stdout) > 10
 
 
@@ -374,7 +376,9 @@ def test_verify_and_disk_usage_through_a_server(serving, hub, weights, home):
 
 def test_run_fetches_first(puller, hub, weights):
     hub.add("org/tiny", {"tiny-Q8_0.gguf": weights})
-    answer = puller.run("run", "--temperature", "0", "org/tiny", "What is hearth?", HEARTH_SERVER_PORT=str(free_port()))
+    port = str(free_port())
+    answer = puller.run("run", "--temperature", "0", "org/tiny", "What is hearth?", HEARTH_SERVER_PORT=port)
+    puller.run("stop", HEARTH_SERVER_PORT=port)
     assert len(answer.stdout) > 10 and "the only one there" in answer.stderr
     failed = puller.run("run", "org/none", "hi", code=1, HEARTH_SERVER_PORT=str(free_port()))
     assert failed.stderr.startswith("hearth: model 'org/none' is not here, and cannot be fetched: Model 'org/none' not found")
