@@ -35,7 +35,6 @@ class StatusLine {
   StatusLine& operator=(const StatusLine&) = delete;
   void show(const std::string& text);
   void clear();
-  [[nodiscard]] bool on_terminal() const { return on_terminal_; }
   [[nodiscard]] static std::size_t width();
 
  private:

@@ -295,13 +295,13 @@ class StoppingServer {
   FileServer server;  // last: its threads use the rest
 };
 
-// Sum of the ranges asked for from the `from`-th request on.
-std::uint64_t bytes_asked(const std::vector<Seen>& requests, std::size_t from) {
+// Sum of the ranges of `path` asked for.
+std::uint64_t bytes_asked(const std::vector<Seen>& requests, std::string_view path) {
   std::uint64_t out = 0;
-  for (std::size_t i = from; i < requests.size(); ++i) {
+  for (const auto& seen : requests) {
     unsigned long long begin = 0;
     unsigned long long last = 0;
-    if (std::sscanf(requests[i].header("range").c_str(), "bytes=%llu-%llu", &begin, &last) == 2)
+    if (seen.path == path && std::sscanf(seen.header("range").c_str(), "bytes=%llu-%llu", &begin, &last) == 2)
       out += last - begin + 1;
   }
   return out;
@@ -311,7 +311,7 @@ std::uint64_t bytes_asked(const std::vector<Seen>& requests, std::size_t from) {
 TEST_F(Download, ResumesAfterAStop) {
   const std::string content = random_bytes(1 << 20);
   StoppingServer stopping([&](const Seen&) { return Reply{.content = content}; }, 4);
-  const File wish = file(stopping.server, "a.bin", content);
+  File wish = file(stopping.server, "a.bin", content);
   for (int round = 0; round < 3; ++round) {
     auto options = stopping.options();
     options.connections = 2;
@@ -326,12 +326,12 @@ TEST_F(Download, ResumesAfterAStop) {
   options.on_progress = [&](const Progress& p) {
     if (first.total == 0) first = p;
   };
-  const auto before = stopping.server.requests().size();
+  wish.urls = {stopping.server.url("/rest")};  // requests of a download that was stopped may still be on their way
   const auto done = download({&wish, 1}, options);
   ASSERT_TRUE(done) << done.error().message;
   EXPECT_TRUE(on_disk("a.bin") == content);
   EXPECT_GT(first.resumed, 0U);
-  EXPECT_EQ(bytes_asked(stopping.server.requests(), before), content.size() - first.resumed);
+  EXPECT_EQ(bytes_asked(stopping.server.requests(), "/rest"), content.size() - first.resumed);
 }
 
 // honest: the server looks at If-Range.

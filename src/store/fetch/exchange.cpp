@@ -47,7 +47,6 @@ void Exchange::prepare(const std::string& url, const std::vector<std::string>& h
   curl().easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(net.connect_timeout.count()));
   curl().easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, kSlowestBytesPerS);
   curl().easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, static_cast<long>(net.stall.count()));
-  if (!net.ca_file.empty()) curl().easy_setopt(easy, CURLOPT_CAINFO, net.ca_file.c_str());
   curl().easy_setopt(easy, CURLOPT_ERRORBUFFER, error_text_);
   curl().easy_setopt(easy, CURLOPT_HEADERFUNCTION, &Exchange::take_header);
   curl().easy_setopt(easy, CURLOPT_HEADERDATA, this);

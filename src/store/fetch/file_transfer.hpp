@@ -16,7 +16,7 @@
 namespace hearth::store::fetch {
 
 // One file of a download: which bytes are still to come, what an answer means, what to do after a failure. Knows no
-// connection. One thread, but for sync_now().
+// connection. One thread.
 class FileTransfer {
  public:
   static constexpr std::uint64_t kNoEnd = UINT64_MAX;

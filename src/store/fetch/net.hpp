@@ -18,7 +18,6 @@ struct Net {
   std::string user_agent = "hearth/" HEARTH_VERSION;
   std::chrono::milliseconds connect_timeout{15'000};
   std::chrono::seconds stall{30};  // next to nothing for so long = a failure
-  std::string ca_file;             // PEM; empty = the system's
   RetryPolicy retry;
 };
 

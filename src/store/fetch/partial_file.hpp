@@ -36,7 +36,6 @@ class PartialFile {
   [[nodiscard]] int fd() const { return fd_; }
   [[nodiscard]] const ContentId& id() const { return id_; }
   [[nodiscard]] const RangeSet& done() const { return done_; }
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
 
   // Takes the disk space of the whole file now, where the file system can. `size` becomes part of the id.
   [[nodiscard]] Result<void> set_size(std::uint64_t size);

@@ -12,6 +12,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr int kRedirectsMax = 10;
 constexpr std::chrono::milliseconds kNapMax{500};
+constexpr std::chrono::milliseconds kRecordInterval{200};
 constexpr std::uint64_t kSyncBytes = 64 << 20;
 constexpr std::size_t kRefusalBytesMax = 64 << 10;
 
@@ -65,6 +66,7 @@ Result<void> Transfer::loop() {
     curl().multi_perform(multi_.get(), &running);
     HEARTH_TRY(const bool some_ended, collect());
     report(false);
+    record_sometimes();
     sync_sometimes();
     if (some_ended) continue;  // their connections may have further work
     curl().multi_poll(multi_.get(), nullptr, 0, static_cast<int>(nap().count()), nullptr);
@@ -194,6 +196,14 @@ void Transfer::report(bool always) {
 
 void Transfer::record_all() {
   for (const auto& file : files_) (void)file->record(true);  // what is not recorded comes again, no more
+}
+
+// Slow lines too: there the bytes of a record take long to come.
+void Transfer::record_sometimes() {
+  const auto now = Clock::now();
+  if (now - last_record_ < kRecordInterval) return;
+  last_record_ = now;
+  record_all();
 }
 
 void Transfer::sync_sometimes() {

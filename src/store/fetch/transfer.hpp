@@ -45,6 +45,7 @@ class Transfer {
   [[nodiscard]] std::chrono::milliseconds nap() const;
   void report(bool always);
   void record_all();
+  void record_sometimes();
   void sync_sometimes();
 
   std::span<const File> wishes_;
@@ -57,6 +58,7 @@ class Transfer {
   std::list<Lane> lanes_;
   std::size_t unfinished_ = 0;
   base::SteadyTime last_report_{};
+  base::SteadyTime last_record_{};
 };
 
 }  // namespace hearth::store::fetch
