@@ -9,6 +9,7 @@ namespace hearth::base {
 
 // ASCII only: names of models, headers and settings are ASCII where case matters.
 [[nodiscard]] std::string to_lower(std::string_view text);
+[[nodiscard]] std::string to_upper(std::string_view text);
 [[nodiscard]] bool equals_ignore_case(std::string_view a, std::string_view b);
 [[nodiscard]] bool starts_with_ignore_case(std::string_view text, std::string_view prefix);
 [[nodiscard]] bool ends_with_ignore_case(std::string_view text, std::string_view suffix);

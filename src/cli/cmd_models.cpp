@@ -1,11 +1,15 @@
+#include <filesystem>
 #include <fmt/format.h>
 
 #include "base/bytes.hpp"
 #include "base/clock.hpp"
+#include "base/files.hpp"
+#include "base/strings.hpp"
 #include "cli/commands.hpp"
 #include "cli/model_source.hpp"
 #include "cli/terminal.hpp"
 #include "http/message.hpp"
+#include "store/modelfile.hpp"
 
 namespace hearth::cli {
 namespace {
@@ -20,6 +24,10 @@ struct RefsOptions {
 struct ImportOptions {
   std::string path;
   std::string name;
+};
+struct CreateOptions {
+  std::string name;
+  std::string file = "Modelfile";
 };
 struct CopyOptions {
   std::string from;
@@ -106,6 +114,28 @@ int copy_model(Context& context, const CopyOptions& options) {
   return kExitOk;
 }
 
+// A FROM that is a file is relative to the Modelfile's folder; anything else names a model.
+std::string base_of(const std::string& from, const std::filesystem::path& modelfile) {
+  const auto path = modelfile.parent_path() / base::expand_user(from);
+  const bool looks_so = from.starts_with('.') || from.starts_with('/') || from.starts_with('~');
+  std::error_code error;
+  return looks_so || std::filesystem::exists(path, error) ? std::filesystem::absolute(path, error).string() : from;
+}
+
+int create_model(Context& context, const CreateOptions& options) {
+  const std::filesystem::path file = base::expand_user(options.file);
+  const auto text = options.file == "-" ? read_all_stdin() : base::read_file(file);
+  if (!text) return report(text.error());
+  const auto parsed = store::Modelfile::parse(*text);
+  if (!parsed) return report(parsed.error());
+  const auto made = ModelSource(context).create(options.name, base_of(parsed->from, file), parsed->settings);
+  if (!made) return report(made.error());
+  if (context.globals.quiet) return kExitOk;
+  for (const auto& line : parsed->without_effect) fmt::print(stderr, "without effect: {}\n", line);
+  fmt::print("created {}\ntry: hearth run {} \"Hello\"\n", options.name, options.name);
+  return kExitOk;
+}
+
 std::string expiry_text(const json::Value& model) {
   const std::string at = text_of(model, "expires_at");
   return at == "-" ? (number_of(model, "busy") > 0 ? "in use" : "never") : at.substr(0, 19) + "Z";
@@ -180,6 +210,13 @@ void add_models(CLI::App& app, Command& command) {
   add_command<RefOptions>(app, command, "show", info_help, declare_ref, show_model);
   add_command<ImportOptions>(app, command, "import", import_help, declare_import, import_model);
   add_command<RefsOptions>(app, command, "delete", delete_help, declare_refs, delete_models)->alias("rm");
+  add_command<CreateOptions>(
+      app, command, "create", "a model of your own: another one with settings, by a Modelfile",
+      [](CLI::App& sub, CreateOptions& o) {
+        sub.add_option("NAME", o.name, "id to give it")->required();
+        sub.add_option("-f,--file", o.file, "the Modelfile; - reads it from the input")->capture_default_str();
+      },
+      create_model);
   add_command<CopyOptions>(
       app, command, "copy", "a second id for a model",
       [](CLI::App& sub, CopyOptions& o) {

@@ -58,8 +58,18 @@ Result<GenerateOutcome> stream_chat(const Context& context, const sdk::Client& c
   if (!options.system.empty()) request.messages.push_back({domain::Role::kSystem, {domain::TextPart{options.system}}});
   request.messages.insert(request.messages.end(), messages.begin(), messages.end());
   auto& generation = request.generation;
+  using domain::Parameter;
+  const auto given = [&](Parameter parameter, bool is_given) {
+    if (is_given) generation.given.add(parameter);
+  };
+  given(Parameter::kMaxTokens, options.max_tokens.has_value());
+  given(Parameter::kTemperature, options.temperature.has_value());
+  given(Parameter::kTopP, options.top_p.has_value());
+  given(Parameter::kTopK, options.top_k.has_value());
+  given(Parameter::kSeed, options.seed.has_value());
+  given(Parameter::kStop, !options.stop.empty());
   generation.max_tokens = options.max_tokens;
-  // As Ollama's and llama-server's terminals do: a little restraint.
+  // As Ollama's and llama-server's terminals do: a little restraint, unless the model says otherwise.
   generation.sampling.temperature = options.temperature.value_or(0.8);
   generation.sampling.top_p = options.top_p.value_or(0.95);
   generation.sampling.top_k = options.top_k.value_or(40);

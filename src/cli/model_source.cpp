@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "domain/json/settings_json.hpp"
 #include "http/message.hpp"
 #include "json/writer.hpp"
 #include "store/card_json.hpp"
@@ -77,6 +78,24 @@ Result<void> ModelSource::remove(const std::string& name) const {
   }
   HEARTH_TRY(const auto client, context_.client());
   HEARTH_TRY(const auto done, client.remove(path_of(name)));
+  (void)done;
+  return {};
+}
+
+Result<void> ModelSource::create(const std::string& name, const std::string& from,
+                                 const domain::ModelSettings& settings) const {
+  if (!context_.remote_asked()) {
+    store::Library library(context_.home, *context_.log);
+    HEARTH_TRY(const auto made, library.create(name, from, settings));
+    (void)made;
+    return {};
+  }
+  HEARTH_TRY(const auto client, context_.client());
+  json::Writer w;
+  w.begin_object().field("model", name).field("from", from).field("stream", false);
+  domain::write_settings(w, settings);
+  w.end_object();
+  HEARTH_TRY(const auto done, client.post("/api/create", std::move(w).take()));
   (void)done;
   return {};
 }

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "cli/context.hpp"
+#include "domain/model_settings.hpp"
 #include "json/reader.hpp"
 
 namespace hearth::cli {
@@ -17,6 +18,9 @@ class ModelSource {
   [[nodiscard]] Result<json::Value> info(const std::string& name) const;
   [[nodiscard]] Result<json::Value> import(const std::string& path, const std::string& name) const;
   [[nodiscard]] Result<void> remove(const std::string& name) const;
+  // `from`: a model, or the absolute path of a GGUF file.
+  [[nodiscard]] Result<void> create(const std::string& name, const std::string& from,
+                                    const domain::ModelSettings& settings) const;
   [[nodiscard]] Result<void> copy(const std::string& from, const std::string& to) const;
 
  private:

@@ -52,6 +52,8 @@ TEST(Parser, EveryCommandIsUnderstood) {
         "delete m",
         "rm m",
         "copy a b",
+        "create a",
+        "create a -f Modelfile",
         "stop",
         "stop m",
         "embed m text more",

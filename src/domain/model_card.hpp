@@ -9,6 +9,7 @@
 
 #include "base/clock.hpp"
 #include "domain/capabilities.hpp"
+#include "domain/model_settings.hpp"
 
 namespace hearth::domain {
 
@@ -28,6 +29,7 @@ struct ModelCard {
   TaskSet tasks;
   std::string chat_template;
   std::string license;
+  ModelSettings settings;
   // Header keys in file order, values as JSON text (long arrays as null).
   std::vector<std::pair<std::string, std::string>> metadata;
   struct Tensor {

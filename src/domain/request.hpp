@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "domain/message.hpp"
+#include "domain/parameters.hpp"
 
 namespace hearth::domain {
 
@@ -82,6 +83,8 @@ struct Conversation {
 };
 // What chat and completion have in common.
 struct Generation {
+  ParameterSet
+      given;  // by the client; of the rest a model may have its own value (apply_settings() in model_settings.hpp)
   Sampling sampling;
   std::vector<std::string> stop;
   std::optional<std::int32_t> max_tokens;  // none = until the model stops or the context is full; 0 = none at all

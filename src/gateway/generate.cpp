@@ -130,18 +130,19 @@ std::string request_id_of(const http::RequestHead& head) {
 
 dialect::Edge Generator::edge() const { return {.clock = &clock_, .id = base::random_id(24)}; }
 
-rt::Task<Result<sched::Lease>> Generator::load(std::string model, std::optional<std::int32_t> context_tokens) {
-  struct Found {
-    store::LibraryEntry entry;
-    domain::ModelCard card;
-  };
-  HEARTH_CO_TRY(auto found, co_await work_.run([&]() -> Result<Found> {
-    HEARTH_TRY(auto entry, library_.find(model));
+rt::Task<Result<Generator::Model>> Generator::find(std::string name) {
+  co_return co_await work_.run([&]() -> Result<Model> {
+    HEARTH_TRY(auto entry, library_.find(name));
     HEARTH_TRY(auto card, library_.card(entry));
-    return Found{.entry = std::move(entry), .card = std::move(card)};
-  }));
-  const sched::LoadWish wish{.context_tokens = context_tokens};
-  co_return co_await manager_.acquire(std::move(found.entry), std::move(found.card), wish);
+    return Model{.entry = std::move(entry), .card = std::move(card)};
+  });
+}
+
+rt::Task<Result<sched::Lease>> Generator::load(std::string name, domain::Envelope envelope) {
+  HEARTH_CO_TRY(auto model, co_await find(std::move(name)));
+  domain::apply_settings(model.card.settings, envelope);
+  const sched::LoadWish wish{.context_tokens = envelope.context_tokens};
+  co_return co_await manager_.acquire(std::move(model.entry), std::move(model.card), wish);
 }
 
 rt::Task<Result<Generator::Run>> Generator::start(const http::Request& request, dialect::Call& call) {
@@ -153,7 +154,11 @@ rt::Task<Result<Generator::Run>> Generator::start(const http::Request& request, 
     co_return fail(ErrorCode::kUnsupported,
                    "this server takes no chat templates from requests; it would with --allow-templates",
                    "template_override");
-  HEARTH_CO_TRY(auto lease, co_await load(envelope.model, envelope.context_tokens));
+  HEARTH_CO_TRY(auto model, co_await find(envelope.model));
+  const auto context_asked = envelope.context_tokens;
+  domain::apply_settings(model.card.settings, call.request);
+  const sched::LoadWish wish{.context_tokens = envelope.context_tokens};
+  HEARTH_CO_TRY(auto lease, co_await manager_.acquire(std::move(model.entry), std::move(model.card), wish));
   auto events = co_await lease.backend().run(call.request, {});
   if (!events) {
     const auto code = events.error().code;
@@ -166,13 +171,13 @@ rt::Task<Result<Generator::Run>> Generator::start(const http::Request& request, 
                 .retry_after = 1s});
     if (code ==
         ErrorCode::kUnavailable) {  // it died between two requests, and nothing was sent: once more, with a fresh one
-      HEARTH_CO_TRY(lease, co_await load(envelope.model, envelope.context_tokens));
+      HEARTH_CO_TRY(lease, co_await load(envelope.model, envelope));
       events = co_await lease.backend().run(call.request, {});
     }
     if (!events) co_return std::unexpected(std::move(events).error());
   }
   lease.set_keep_alive(envelope.keep_alive);
-  if (envelope.context_tokens.value_or(0) > lease.backend().capabilities().context_tokens) {
+  if (context_asked.value_or(0) > lease.backend().capabilities().context_tokens) {
     call.ignored.push_back(call.context_field);
     if (envelope.strict) HEARTH_CO_CHECK(check_strict(call.ignored));
   }
@@ -181,10 +186,9 @@ rt::Task<Result<Generator::Run>> Generator::start(const http::Request& request, 
   headers.set("hearth-served-by", lease.engine());
   headers.set("hearth-device", lease.device());
   if (!call.ignored.empty()) headers.set("hearth-ignored-parameters", ignored_header(call.ignored));
-  const std::string model = envelope.model;
   Run run{.lease = std::move(lease),
           .events = *std::move(events),
-          .model = model,
+          .model = envelope.model,
           .received = received,
           .headers = std::move(headers)};
   co_return run;

@@ -30,12 +30,17 @@ class Generator {
                                       http::ResponseWriter& writer);
 
   // Loads a model without running anything; its lease ends at once, which starts the keep-alive clock.
-  [[nodiscard]] rt::Task<Result<sched::Lease>> load(std::string model, std::optional<std::int32_t> context_tokens);
+  [[nodiscard]] rt::Task<Result<sched::Lease>> load(std::string name, domain::Envelope envelope);
 
   [[nodiscard]] dialect::Edge edge() const;
 
  private:
   struct Run;  // one running request
+  struct Model {
+    store::LibraryEntry entry;
+    domain::ModelCard card;
+  };
+  [[nodiscard]] rt::Task<Result<Model>> find(std::string name);
   [[nodiscard]] rt::Task<Result<Run>> start(const http::Request& request, dialect::Call& call);
   [[nodiscard]] rt::Task<void> answer_whole(Run run, dialect::Call& call, const Face& face, std::string request_id,
                                             http::ResponseWriter& writer);

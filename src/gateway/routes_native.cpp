@@ -121,7 +121,7 @@ void Gateway::add_native_routes() {
           });
           if (!report) applied = Result<void>(std::unexpected(report.error()));
         }
-        auto lease = applied ? co_await generator_.load(args.get("m"), envelope.context_tokens)
+        auto lease = applied ? co_await generator_.load(args.get("m"), envelope)
                              : Result<sched::Lease>(std::unexpected(std::move(applied).error()));
         if (!lease) {
           co_await send_error(writer, kNative, std::move(lease).error(), request);

@@ -3,6 +3,7 @@
 #include "base/strings.hpp"
 #include "dialect/ollama/ollama.hpp"
 #include "gateway/gateway.hpp"
+#include "store/modelfile.hpp"
 
 namespace hearth::gateway {
 
@@ -71,9 +72,15 @@ void Gateway::add_ollama_routes() {
     if (!card)
       co_await send_error(writer, kOllama, card.error(), request);
     else
-      co_await send(writer,
-                    json_response(ollama::show_body(*card, fmt::format("FROM {}\n", card->path), call->verbose)));
+      co_await send(writer, json_response(ollama::show_body(*card, store::modelfile_text(card->path, card->settings),
+                                                            call->verbose)));
   });
+  router_.add(
+      Method::kPost, "/api/create",
+      [this](Request request, RouteArgs, ResponseWriter& writer) -> rt::Task<void> {
+        co_await create_ollama(std::move(request), writer);
+      },
+      policy);
   router_.add(Method::kPost, "/api/copy", [this](Request request, RouteArgs, ResponseWriter& writer) -> rt::Task<void> {
     const auto call = ollama::parse_copy(request.body);
     const auto done = co_await work_.run([&]() -> Result<void> {
@@ -100,6 +107,39 @@ void Gateway::add_ollama_routes() {
               });
 }
 
+rt::Task<void> Gateway::create_ollama(Request request, ResponseWriter& writer) {
+  auto call = ollama::parse_create(request.body);
+  std::vector<std::string> notes;
+  const auto made = co_await work_.run([&]() -> Result<store::LibraryEntry> {
+    HEARTH_CHECK(call);
+    if (!call->modelfile.empty()) {
+      HEARTH_TRY(auto file, store::Modelfile::parse(call->modelfile));
+      file.settings.merge(call->settings);
+      call->settings = std::move(file.settings);
+      call->from = std::move(file.from);
+      notes = std::move(file.without_effect);
+    } else if (store::is_go_template(call->settings.chat_template)) {
+      call->settings.chat_template.clear();
+      call->ignored.emplace_back("template");
+    }
+    return library_.create(call->model, call->from, call->settings);
+  });
+  if (!made) {
+    co_await send_error(writer, kOllama, made.error(), request);
+    co_return;
+  }
+  std::string body;
+  if (call->stream) {
+    for (const auto& note : notes) body += ollama::status_line("without effect: " + note) + "\n";
+    body += ollama::status_line("writing manifest") + "\n";
+  }
+  body += ollama::status_line("success") + (call->stream ? "\n" : "");
+  http::Response response = json_response(std::move(body));
+  if (call->stream) response.headers.set("content-type", "application/x-ndjson");
+  if (!call->ignored.empty()) response.headers.set("hearth-ignored-parameters", ignored_header(call->ignored));
+  co_await send(writer, std::move(response));
+}
+
 rt::Task<void> Gateway::load_only(Request request, ollama::OllamaCall parsed, dialect::Edge edge,
                                   ResponseWriter& writer) {
   auto& envelope = domain::envelope_of(parsed.call.request);
@@ -120,7 +160,7 @@ rt::Task<void> Gateway::load_only(Request request, ollama::OllamaCall parsed, di
       co_return;
     }
   } else {
-    auto lease = co_await generator_.load(model, envelope.context_tokens);
+    auto lease = co_await generator_.load(model, envelope);
     if (!lease) {
       co_await send_error(writer, kOllama, std::move(lease).error(), request);
       co_return;

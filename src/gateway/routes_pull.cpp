@@ -26,7 +26,7 @@ class PullLines {
     std::string out;
     const auto say = [&](std::string_view status) {
       if (!said_.insert(std::string(status)).second) return;
-      out += ollama::pull_status(status) + "\n";
+      out += ollama::status_line(status) + "\n";
     };
     say("pulling manifest");
     const auto& p = state.progress;
@@ -95,7 +95,7 @@ rt::Task<void> Gateway::pull_ollama(Request request, ResponseWriter& writer) {
     if (state.error)
       co_await send_error(writer, kOllama, *state.error, request);
     else
-      co_await send(writer, json_response(ollama::pull_status("success")));
+      co_await send(writer, json_response(ollama::status_line("success")));
     co_return;
   }
   http::ResponseHead head = stream_head("application/x-ndjson");

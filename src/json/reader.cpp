@@ -164,6 +164,12 @@ bool Object::has(std::string_view key) const {
   return v != nullptr && !v->is_null();
 }
 
+std::vector<std::string> Object::keys() const {
+  std::vector<std::string> out;
+  for (const auto& [key, value] : *object_) out.emplace_back(key);
+  return out;
+}
+
 std::optional<Item> Object::get(std::string_view key) {
   known_.insert(std::string(key));
   const auto* v = object_->if_contains(key);

@@ -73,6 +73,7 @@ class Object {
       : object_(&object), path_(std::move(path)), report_(&report) {}
 
   [[nodiscard]] bool has(std::string_view key) const;               // present and not null; marks nothing
+  [[nodiscard]] std::vector<std::string> keys() const;              // all there are, in document order
   [[nodiscard]] std::optional<Item> get(std::string_view key);      // present and not null
   [[nodiscard]] std::optional<Item> require(std::string_view key);  // error if absent
 

@@ -21,13 +21,15 @@ using Origin = LibraryEntry::Origin;
 
 namespace {
 
-void add(std::vector<LibraryEntry>& out, const std::string& text, fs::path path, Origin origin) {
+void add(std::vector<LibraryEntry>& out, const std::string& text, fs::path path, Origin origin,
+         domain::ModelSettings settings = {}) {
   auto name = domain::ModelName::parse(text);
   if (!name) return;
   // The same id twice: what stands first wins (registry, own folders, bundled).
   const auto same = [&](const LibraryEntry& e) { return e.name == *name; };
   if (std::ranges::any_of(out, same)) return;
-  out.push_back(LibraryEntry{.name = *std::move(name), .path = std::move(path), .origin = origin});
+  out.push_back(LibraryEntry{
+      .name = *std::move(name), .path = std::move(path), .origin = origin, .settings = std::move(settings)});
 }
 
 void mark_preferred(std::vector<LibraryEntry>& entries) {
@@ -57,6 +59,19 @@ std::unexpected<Error> not_found(std::string_view name) {
       "model");
 }
 
+// A file that somebody names: that it is no model is their mistake, not ours.
+Result<void> check_offered(const fs::path& file) {
+  auto fine = check_structure(file);
+  if (!fine && fine.error().code == ErrorCode::kModelLoadFailed)
+    return fail(ErrorCode::kInvalidRequest, fine.error().message, "path");
+  return fine;
+}
+
+// Whether a model of the registry has these weights.
+bool is_used(const Registry& registry, const fs::path& weights) {
+  return std::ranges::any_of(registry.models(), [&](const auto& m) { return fs::path(m.second.path) == weights; });
+}
+
 std::string_view task_name(const domain::ModelCard& card) {
   return card.tasks.has(domain::Task::kComplete) ? "text-generation" : "feature-extraction";
 }
@@ -83,14 +98,19 @@ Result<std::vector<LibraryEntry>> Library::entries() const {
   for (const auto& [slug, entry] : registry.models()) {
     auto file = weight_file(entry.path);
     std::error_code error;
-    if (!file.empty() && fs::is_regular_file(file, error)) add(out, entry.name, std::move(file), Origin::kRegistry);
+    if (!file.empty() && fs::is_regular_file(file, error))
+      add(out, entry.name, std::move(file), Origin::kRegistry, entry.settings);
   }
-  for (auto& found : scan_models(home_.models))
-    add(out, found.model + ":" + found.tag, std::move(found.path), Origin::kFolder);
+  const auto hidden = [&](std::string_view name) {
+    return std::ranges::find(registry.hidden(), base::to_lower(name)) != registry.hidden().end();
+  };
+  for (auto& found : scan_models(home_.models)) {
+    const std::string name = found.model + ":" + found.tag;
+    if (!hidden(name)) add(out, name, std::move(found.path), Origin::kFolder);
+  }
   if (!home_.bundled.empty()) {
     for (auto& found : scan_models(home_.bundled)) {
-      const bool hidden = std::ranges::find(registry.hidden(), base::to_lower(found.model)) != registry.hidden().end();
-      if (!hidden) add(out, found.model + ":" + found.tag, std::move(found.path), Origin::kBundled);
+      if (!hidden(found.model)) add(out, found.model + ":" + found.tag, std::move(found.path), Origin::kBundled);
     }
   }
   mark_preferred(out);
@@ -141,19 +161,34 @@ Result<domain::ModelCard> Library::card(const LibraryEntry& entry) const {
   const auto size = fs::file_size(entry.path, error);
   const auto time = error ? fs::file_time_type{} : fs::last_write_time(entry.path, error);
   if (error) return fail(ErrorCode::kIo, fmt::format("cannot read {}: {}", entry.path.string(), error.message()));
+  // Where a manifest would be that has settings for these weights.
+  const bool downloaded = entry.origin == Origin::kFolder;
+  const fs::path folder = home_.models / entry.name.path();
+  auto manifest_time = downloaded ? fs::last_write_time(folder / kManifestName, error) : fs::file_time_type{};
+  if (error) manifest_time = {};
   const std::string key = entry.path.string();
   auto cached = cards_.with([&](const auto& cards) -> std::optional<domain::ModelCard> {
     const auto it = cards.find(key);
-    if (it == cards.end() || it->second.size != size || it->second.time != time) return std::nullopt;
+    if (it == cards.end() || it->second.size != size || it->second.time != time ||
+        it->second.manifest_time != manifest_time)
+      return std::nullopt;
     return it->second.card;
   });
   if (!cached) {
     HEARTH_TRY(auto fresh, read_model_card(entry.path));
-    cards_.with(
-        [&](auto& cards) { cards.insert_or_assign(key, CachedCard{.size = size, .time = time, .card = fresh}); });
+    if (downloaded) {
+      HEARTH_TRY(const auto manifest, Manifest::load(folder));
+      const auto* file = manifest ? manifest->find(entry.path.lexically_relative(folder).generic_string()) : nullptr;
+      if (file != nullptr) fresh.settings.merge(file->settings);
+    }
+    cards_.with([&](auto& cards) {
+      cards.insert_or_assign(key,
+                             CachedCard{.size = size, .time = time, .manifest_time = manifest_time, .card = fresh});
+    });
     cached = std::move(fresh);
   }
   cached->name = entry.id();
+  cached->settings.merge(entry.settings);
   return std::move(*cached);
 }
 
@@ -172,7 +207,7 @@ Result<LibraryEntry> Library::import(const fs::path& path, std::string_view name
   }
   const auto file = weight_file(absolute);
   if (file.empty()) return cannot("no .gguf file in that folder");
-  HEARTH_CHECK(check_structure(file));
+  HEARTH_CHECK(check_offered(file));
   HEARTH_TRY(const auto card, read_model_card(file));
   const std::string wanted = name.empty() ? default_model_name(file) : std::string(name);
   HEARTH_TRY(auto parsed, domain::ModelName::parse(wanted));
@@ -202,19 +237,43 @@ Result<LibraryEntry> Library::import(const fs::path& path, std::string_view name
   return find(parsed.full());
 }
 
+Result<LibraryEntry> Library::create(std::string_view name, std::string_view from,
+                                     const domain::ModelSettings& settings) {
+  HEARTH_TRY(const auto wanted, domain::ModelName::parse(name));
+  const auto base_of = [&]() -> Result<LibraryEntry> {
+    if (!from.starts_with('/')) return find(from);
+    std::error_code error;
+    const auto file = weight_file(fs::weakly_canonical(fs::path(from), error));
+    if (file.empty() || !fs::is_regular_file(file, error))
+      return fail(ErrorCode::kInvalidRequest, fmt::format("{}: no such .gguf file", from), "from");
+    HEARTH_CHECK(check_offered(file));
+    return LibraryEntry{.name = wanted, .path = file, .origin = Origin::kRegistry};
+  };
+  HEARTH_TRY(const auto base, base_of());
+  HEARTH_TRY(auto header, card(base));
+  header.settings.merge(settings);
+  const RegistryEntry made{.name = wanted.display(),
+                           .path = base.path.string(),
+                           .format = "gguf",
+                           .task = std::string(task_name(header)),
+                           .source = "create",
+                           .settings = std::move(header.settings)};
+  HEARTH_CHECK(Registry::update(home_.registry(), [&](Registry& registry) -> Result<void> {
+    registry.remove(wanted.full());
+    registry.put(made);
+    return {};
+  }));
+  return find(wanted.full());
+}
+
 Result<void> Library::remove(std::string_view name) {
   const auto found = find(name);
-  const auto forget = [&](std::string_view registered) {
-    return Registry::update(home_.registry(), [&](Registry& registry) -> Result<void> {
-      return registry.remove(registered) ? Result<void>{} : not_found(name);
-    });
-  };
   if (!found && found.error().code == ErrorCode::kModelNotFound && forget(name)) return {};  // its file was gone
   if (!found) return std::unexpected(found.error());
   const auto& entry = *found;
   std::error_code error;
   switch (entry.origin) {
-    case Origin::kRegistry: return forget(entry.name.full());
+    case Origin::kRegistry: HEARTH_CHECK(forget(entry.name.full())); return remove_unused(entry.path);
     case Origin::kBundled:
       return Registry::update(home_.registry(), [&](Registry& registry) -> Result<void> {
         registry.set_hidden(entry.name.path(), true);
@@ -222,7 +281,36 @@ Result<void> Library::remove(std::string_view name) {
       });
     case Origin::kFolder: break;
   }
-  return remove_files(entry);
+  // Other models may stand on its weights: then only its name goes.
+  HEARTH_TRY(const Registry registry, Registry::load(home_.registry()));
+  if (!is_used(registry, entry.path)) return remove_files(entry);
+  return Registry::update(home_.registry(), [&](Registry& r) -> Result<void> {
+    r.set_hidden(entry.name.full(), true);
+    return {};
+  });
+}
+
+Result<void> Library::forget(std::string_view name) {
+  return Registry::update(home_.registry(), [&](Registry& registry) -> Result<void> {
+    return registry.remove(name) ? Result<void>{} : not_found(name);
+  });
+}
+
+// The last model on weights whose own name was deleted before takes them with it.
+Result<void> Library::remove_unused(const fs::path& weights) {
+  HEARTH_TRY(const Registry registry, Registry::load(home_.registry()));
+  if (is_used(registry, weights)) return {};
+  for (auto& found : scan_models(home_.models)) {
+    if (found.path != weights) continue;
+    HEARTH_TRY(auto name, domain::ModelName::parse(found.model + ":" + found.tag));
+    if (std::ranges::find(registry.hidden(), base::to_lower(name.full())) == registry.hidden().end()) continue;
+    HEARTH_CHECK(remove_files({.name = name, .path = weights, .origin = Origin::kFolder}));
+    return Registry::update(home_.registry(), [&](Registry& r) -> Result<void> {
+      r.set_hidden(name.full(), false);
+      return {};
+    });
+  }
+  return {};
 }
 
 Result<void> Library::remove_files(const LibraryEntry& entry) {
@@ -271,7 +359,8 @@ Result<void> Library::copy(std::string_view from, std::string_view to) {
                            .path = entry.path.string(),
                            .format = "gguf",
                            .task = std::string(task_name(header)),
-                           .source = "copy"};
+                           .source = "copy",
+                           .settings = header.settings};
   return Registry::update(home_.registry(), [&](Registry& registry) -> Result<void> {
     registry.remove(target.full());  // as `cp`: the target is replaced
     registry.put(made);

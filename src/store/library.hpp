@@ -23,7 +23,8 @@ struct LibraryEntry {
   domain::ModelName name;  // always with its real tag; `latest` is resolved, never stored (unless the source says so)
   std::filesystem::path path;  // the GGUF file; the first one of a split model
   Origin origin = Origin::kFolder;
-  bool preferred = false;  // this is what `name` without a tag means
+  bool preferred = false;            // this is what `name` without a tag means
+  domain::ModelSettings settings{};  // of the registry
   // The id to show: without the tag where this is the preferred file of its name.
   [[nodiscard]] std::string id() const { return preferred ? name.path() : name.full(); }
 };
@@ -44,12 +45,16 @@ class Library {
   [[nodiscard]] std::optional<std::string> registered_file(std::string_view name) const;
   // The id of what has this weight file; its path if nothing has.
   [[nodiscard]] std::string id_of(const std::filesystem::path& file) const;
-  // From the file's header; kIo, kModelLoadFailed.
+  // From the file's header, its hearth.json and the registry; kIo, kModelLoadFailed.
   [[nodiscard]] Result<domain::ModelCard> card(const LibraryEntry& entry) const;
 
   // Registers a GGUF file (or a folder with one) where it lies; nothing is copied. The header is checked first.
   // kConflict if another file has that name; the same file again is fine.
   [[nodiscard]] Result<LibraryEntry> import(const std::filesystem::path& path, std::string_view name);
+  // A model of its own name with the weights of `from` (a model, or a GGUF file where it lies) and settings on top of
+  // what those bring; replaces one that was made before. Nothing is copied. kModelNotFound, kInvalidRequest.
+  [[nodiscard]] Result<LibraryEntry> create(std::string_view name, std::string_view from,
+                                            const domain::ModelSettings& settings);
   // Removes the registry entry of an import (never its file), the folder of a downloaded model, or hides a bundled one.
   [[nodiscard]] Result<void> remove(std::string_view name);
   // A second id for the same file.
@@ -57,9 +62,12 @@ class Library {
 
  private:
   [[nodiscard]] Result<void> remove_files(const LibraryEntry& entry);
+  [[nodiscard]] Result<void> forget(std::string_view name);
+  [[nodiscard]] Result<void> remove_unused(const std::filesystem::path& weights);
   struct CachedCard {
     std::uint64_t size = 0;
     std::filesystem::file_time_type time;
+    std::filesystem::file_time_type manifest_time;
     domain::ModelCard card;
   };
   Home home_;

@@ -6,6 +6,7 @@
 
 #include "base/files.hpp"
 #include "base/strings.hpp"
+#include "domain/json/settings_json.hpp"
 #include "json/reader.hpp"
 #include "json/writer.hpp"
 
@@ -53,6 +54,7 @@ Result<Manifest> Manifest::parse(std::string_view text) {
         else
           f.fail("digest", "is no digest");
         f.text("revision", file.revision);
+        f.object("settings", [&](json::Object& settings) { domain::read_settings(settings, file.settings); });
         if (const auto fine = check_file_name(file.name); !fine) f.fail("name", "is no plain file name");
         out.files.push_back(std::move(file));
       });
@@ -78,7 +80,9 @@ std::string Manifest::text() const {
   w.field("fetched_at", fetched_at).key("files").begin_array();
   for (const auto& file : files) {
     w.begin_object().field("name", file.name).field("size", file.size).field("digest", to_text(file.digest));
-    w.field("revision", file.revision).end_object();
+    w.field("revision", file.revision);
+    if (!file.settings.empty()) w.key("settings").raw(domain::settings_json(file.settings));
+    w.end_object();
   }
   w.end_array().end_object();
   return std::move(w).take() + "\n";

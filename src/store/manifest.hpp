@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "domain/model_settings.hpp"
 #include "store/fetch/digest.hpp"
 
 namespace hearth::store {
@@ -18,7 +19,8 @@ struct Manifest {
     std::string name;  // relative to the folder
     std::uint64_t size = 0;
     fetch::Digest digest;
-    std::string revision;  // it was fetched at
+    std::string revision;              // it was fetched at
+    domain::ModelSettings settings{};  // of weights that were published with them
     friend bool operator==(const File&, const File&) = default;
   };
   std::string source;    // "hf:org/name"

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <limits>
 #include <map>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <variant>
@@ -35,6 +36,24 @@ bool is_one_of(const auto& names, std::string_view name) { return std::ranges::f
 
 void write_scalar(json::Writer& w, const GgufScalar& value) {
   std::visit([&w](const auto& v) { w.value(v); }, value);
+}
+
+// How the makers of a model want it sampled. Source: llama.cpp's names of these keys.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kSamplingKeys{{
+    {"general.sampling.temp", "temperature"},
+    {"general.sampling.top_k", "top_k"},
+    {"general.sampling.top_p", "top_p"},
+    {"general.sampling.min_p", "min_p"},
+    {"general.sampling.penalty_repeat", "repeat_penalty"},
+    {"general.sampling.penalty_last_n", "repeat_last_n"},
+}};
+
+void add_sampling(domain::ModelSettings& settings, const GgufHeader& header) {
+  for (const auto& [key, name] : kSamplingKeys) {
+    const auto* value = header.find(key);
+    if (value != nullptr && std::holds_alternative<GgufScalar>(*value))
+      (void)settings.add(name, to_json(*value));  // a value that is none is as good as absent
+  }
 }
 
 std::int32_t narrow(std::optional<std::int64_t> value) {
@@ -117,6 +136,7 @@ Result<domain::ModelCard> read_model_card(const fs::path& path) {
   card.tasks = tasks_of(header);
   card.chat_template = header.text("tokenizer.chat_template");
   card.license = header.text("general.license");
+  add_sampling(card.settings, header);
   card.metadata.reserve(header.metadata.size());
   for (const auto& [key, value] : header.metadata) card.metadata.emplace_back(key, to_json(value));
   add_tensors(card, header);

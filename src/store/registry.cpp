@@ -6,6 +6,7 @@
 
 #include "base/files.hpp"
 #include "base/strings.hpp"
+#include "domain/json/settings_json.hpp"
 #include "domain/model_name.hpp"
 #include "store/file_lock.hpp"
 
@@ -68,6 +69,14 @@ void Registry::read_entries() {
                           .task = text_field(o, "task"),
                           .source = text_field(o, "source")};
       if (entry.name.empty()) entry.name = std::string(slug);
+      json::Report report;
+      json::Item(value, std::string(slug), report).object([&](json::Object& in) {
+        in.object("settings", [&](json::Object& settings) { domain::read_settings(settings, entry.settings); });
+      });
+      if (report.error) {
+        warn(report.error->message);
+        continue;
+      }
       if (entry.path.empty())
         warn("no path");
       else if (!domain::ModelName::parse(entry.name))
@@ -108,6 +117,10 @@ void Registry::put(const RegistryEntry& entry) {
   o["format"] = entry.format;
   o["task"] = entry.task;
   o["source"] = entry.source;
+  if (entry.settings.empty())
+    o.erase("settings");
+  else
+    o["settings"] = json::parse(domain::settings_json(entry.settings)).value();
   models_.insert_or_assign(slug, entry);
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "domain/model_settings.hpp"
 #include "json/reader.hpp"
 
 namespace hearth::store {
@@ -17,7 +18,8 @@ struct RegistryEntry {
   std::string path;    // absolute; a weight file or a folder
   std::string format;  // "gguf"
   std::string task;    // "text-generation", "feature-extraction"
-  std::string source;  // "import", "copy"
+  std::string source;  // "import", "copy", "create"
+  domain::ModelSettings settings{};
 };
 
 // registry.json: {"version": 1, "models": {slug: {path, task, ...}}, "hidden": [names]}. Fields that hearth does not

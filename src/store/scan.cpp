@@ -107,6 +107,12 @@ class Scanner {
     std::string stem = path.stem().string();
     if (base::starts_with_ignore_case(stem, "mmproj")) return;
     if (split_part(stem) > 1) return;
+    // "name@tag.gguf" in the folder "name": a tag that is no quantisation.
+    const std::string folder = model.substr(model.rfind('/') + 1);
+    if (!model.empty() && stem.size() > folder.size() + 1 && stem.starts_with(folder + "@")) {
+      found.push_back({.model = model, .tag = stem.substr(folder.size() + 1), .path = path});
+      return;
+    }
     std::string rest;
     const std::string quantization = quantization_in(stem, &rest);
     found.push_back(

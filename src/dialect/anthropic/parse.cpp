@@ -122,6 +122,7 @@ void read_request(Object& in, domain::ChatRequest& out) {
   common::read_keep_alive(in, out.envelope);
   read_system(in, out.messages);
   read_messages(in, out.messages);
+  common::note_given(in, out.generation.given);
   auto& sampling = out.generation.sampling;
   in.number("temperature", sampling.temperature, 0, 1);
   in.number("top_p", sampling.top_p, 0, 1);

@@ -60,7 +60,11 @@ ChatRequest expected_messages() {
   r.tool_choice = {.mode = ToolChoice::Mode::kNamed, .name = "lamp", .parallel = false};
   r.response_format = {.kind = ResponseFormat::Kind::kJsonSchema, .text = R"({"type":"object"})"};
   r.reasoning = {.effort = Reasoning::Effort::kHigh, .budget_tokens = 1024, .hidden = true};
-  r.generation = {.sampling = {.temperature = 0.5, .top_k = 5, .top_p = 0.25}, .stop = {"END"}, .max_tokens = 7};
+  using enum Parameter;
+  r.generation = {.given = {kTemperature, kTopK, kTopP, kMaxTokens, kStop},
+                  .sampling = {.temperature = 0.5, .top_k = 5, .top_p = 0.25},
+                  .stop = {"END"},
+                  .max_tokens = 7};
   return r;
 }
 

@@ -64,6 +64,17 @@ void read_keep_alive(json::Object& in, domain::Envelope& out) {
   }
 }
 
+void note_given(const json::Object& in, domain::ParameterSet& out) {
+  using domain::Parameter;
+  for (const auto& [name, parameter] : domain::kParameterNames) {
+    if (in.has(name)) out.add(parameter);
+  }
+  for (const auto* name : {"max_tokens", "max_completion_tokens", "max_output_tokens"}) {
+    if (in.has(name)) out.add(Parameter::kMaxTokens);
+  }
+  if (in.has("stop_sequences")) out.add(Parameter::kStop);
+}
+
 void read_stop(json::Object& in, std::string_view key, std::vector<std::string>& out) {
   const auto item = in.get(key);
   if (!item) return;

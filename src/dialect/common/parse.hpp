@@ -33,6 +33,8 @@ void read_model(json::Object& in, std::string_view key, std::string& out);
 void read_keep_alive(json::Object& in, domain::Envelope& out);
 // A string or strings. Empty ones mean nothing and are dropped.
 void read_stop(json::Object& in, std::string_view key, std::vector<std::string>& out);
+// Which parameters of a generation the client sends itself, whatever its dialect calls them.
+void note_given(const json::Object& in, domain::ParameterSet& out);
 // An array of strings.
 [[nodiscard]] std::vector<std::string> read_texts(const json::Item& item);
 [[nodiscard]] domain::Tokens read_tokens(const json::Item& item);

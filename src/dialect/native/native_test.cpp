@@ -28,7 +28,8 @@ std::vector<Request> requests() {
   chat.tool_choice = {.mode = ToolChoice::Mode::kNamed, .name = "lamp", .parallel = false};
   chat.response_format = {.kind = ResponseFormat::Kind::kJsonSchema, .text = "{}", .name = "x", .strict = true};
   chat.reasoning = {.effort = Reasoning::Effort::kHigh, .budget_tokens = 100, .hidden = true};
-  chat.generation = {.sampling = {.temperature = 0.1,
+  chat.generation = {.given = {Parameter::kTopK, Parameter::kStop},
+                     .sampling = {.temperature = 0.1,
                                   .top_k = 40,
                                   .top_p = 0.9,
                                   .min_p = 0.05,

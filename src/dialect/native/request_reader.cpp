@@ -133,7 +133,24 @@ void read_sampling(Object& in, domain::Sampling& s) {
 }
 
 void read_generation(Object& in, domain::Generation& g) {
-  in.object("sampling", [&](Object& o) { read_sampling(o, g.sampling); });
+  const auto note_given = [&](const Object& o) {
+    for (const auto& [name, parameter] : domain::kParameterNames) {
+      if (o.has(name)) g.given.add(parameter);
+    }
+  };
+  in.object("sampling", [&](Object& o) {
+    note_given(o);
+    read_sampling(o, g.sampling);
+  });
+  note_given(in);
+  if (in.has("max_tokens")) g.given.add(domain::Parameter::kMaxTokens);
+  if (in.has("given")) g.given = {};  // the writer says so itself
+  in.each("given", [&](const Item& item) {
+    const std::string text = item.text();
+    for (const auto& [name, parameter] : domain::kParameterNames) {
+      if (name == text) g.given.add(parameter);
+    }
+  });
   in.each("stop", [&](const Item& s) { g.stop.push_back(s.text()); });
   in.optional_integer("max_tokens", g.max_tokens, 0, kInt32Max);
   in.integer("n", g.n, 1, 128);

@@ -80,6 +80,11 @@ void write_sampling(Writer& w, const domain::Sampling& s) {
 }
 
 void write_generation(Writer& w, const domain::Generation& g) {
+  w.key("given").begin_array();
+  for (const auto& [name, parameter] : domain::kParameterNames) {
+    if (g.given.has(parameter)) w.value(name);
+  }
+  w.end_array();
   write_sampling(w, g.sampling);
   if (!g.stop.empty()) {
     w.key("stop").begin_array();

@@ -87,6 +87,21 @@ void write_model_info(Writer& w, const ModelCard& card, bool verbose) {
   w.end_object();
 }
 
+// One per line, the values in a column, strings quoted.
+std::string parameter_lines(const domain::ModelSettings& settings) {
+  std::string out;
+  for (const auto& line : settings.parameters) {
+    const std::string value = line.name == "stop" ? fmt::format("\"{}\"", line.value) : line.value;
+    out += fmt::format("{}{:<30} {}", out.empty() ? "" : "\n", line.name, value);
+  }
+  return out;
+}
+
+void write_message(Writer& w, const domain::Message& message) {
+  w.begin_object().field("role", domain::to_string(message.role)).field("content", domain::text_of(message));
+  w.end_object();
+}
+
 void write_tensors(Writer& w, const ModelCard& card) {
   w.key("tensors").begin_array();
   for (const auto& tensor : card.tensors) {
@@ -148,9 +163,19 @@ std::string ps_body(std::span<const domain::LoadedModel> models, base::WallTime 
 std::string show_body(const ModelCard& card, std::string_view modelfile, bool verbose) {
   Writer w;
   w.begin_object();
-  if (!card.license.empty()) w.field("license", card.license);
+  const auto& license = card.settings.license.empty() ? card.license : card.settings.license;
+  if (!license.empty()) w.field("license", license);
   if (!modelfile.empty()) w.field("modelfile", modelfile);
-  if (!card.chat_template.empty()) w.field("template", card.chat_template);
+  const auto& settings = card.settings;
+  if (!settings.parameters.empty()) w.field("parameters", parameter_lines(settings));
+  const auto& chat_template = settings.chat_template.empty() ? card.chat_template : settings.chat_template;
+  if (!chat_template.empty()) w.field("template", chat_template);
+  if (!settings.system.empty()) w.field("system", settings.system);
+  if (!settings.messages.empty()) {
+    w.key("messages").begin_array();
+    for (const auto& message : settings.messages) write_message(w, message);
+    w.end_array();
+  }
   write_details(w, card);
   write_model_info(w, card, verbose);
   if (verbose) write_tensors(w, card);
@@ -159,7 +184,7 @@ std::string show_body(const ModelCard& card, std::string_view modelfile, bool ve
   return std::move(w).take();
 }
 
-std::string pull_status(std::string_view status) {
+std::string status_line(std::string_view status) {
   Writer w;
   w.begin_object().field("status", status).end_object();
   return std::move(w).take();

@@ -51,11 +51,20 @@ struct PullCall {
   std::vector<std::string> ignored;
 };
 [[nodiscard]] Result<PullCall> parse_pull(std::string_view body);
-// Lines of a pull, without the line end. A file is called by the first 12 digits of its digest ("sha256:..."), or by
-// its name where it has none.
-[[nodiscard]] std::string pull_status(std::string_view status);  // {"status": "success"}
+// Lines of a pull or a create, without the line end. A file is called by the first 12 digits of its digest
+// ("sha256:..."), or by its name where it has none.
+[[nodiscard]] std::string status_line(std::string_view status);  // {"status": "success"}
 [[nodiscard]] std::string pull_file(std::string_view name, std::string_view digest, std::uint64_t total,
                                     std::uint64_t completed);
+struct CreateCall {
+  std::string model;      // to make
+  std::string from;       // a model; empty where `modelfile` says it
+  std::string modelfile;  // hearth's addition: as text, instead of the fields
+  domain::ModelSettings settings;
+  bool stream = true;
+  std::vector<std::string> ignored;
+};
+[[nodiscard]] Result<CreateCall> parse_create(std::string_view body);
 [[nodiscard]] Result<ShowCall> parse_show(std::string_view body);
 [[nodiscard]] Result<CopyCall> parse_copy(std::string_view body);
 [[nodiscard]] Result<DeleteCall> parse_delete(std::string_view body);

@@ -58,6 +58,7 @@ domain::Generation default_generation() {
 
 void read_options(Object& in, domain::Generation& generation, domain::Envelope& envelope) {
   in.object("options", [&](Object& options) {
+    common::note_given(options, generation.given);
     read_samplers(options, generation.sampling);
     read_limit(options, generation.max_tokens);
     common::read_stop(options, "stop", generation.stop);

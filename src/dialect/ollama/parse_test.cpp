@@ -81,7 +81,8 @@ TEST(Chat, EveryFieldArrives) {
   expected.tools = {{.name = "lamp", .description = "d", .parameters = R"({"b":{},"a":{}})"}};
   expected.response_format = {.kind = ResponseFormat::Kind::kJsonSchema, .text = R"({"type":"object"})"};
   expected.reasoning.effort = Reasoning::Effort::kHigh;
-  expected.generation = {.sampling = {.temperature = 0.5,
+  expected.generation = {.given = ParameterSet::all(),
+                         .sampling = {.temperature = 0.5,
                                       .top_k = 5,
                                       .top_p = 0.5,
                                       .min_p = 0.25,

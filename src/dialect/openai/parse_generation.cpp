@@ -50,6 +50,7 @@ void read_stream(Object& in, StreamOptions& out) {
 }
 
 void read_generation(Object& in, domain::Generation& out) {
+  common::note_given(in, out.given);
   auto& s = out.sampling;
   in.number("temperature", s.temperature, 0, 2);
   in.number("top_p", s.top_p, 0, 1);

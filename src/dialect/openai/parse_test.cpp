@@ -59,7 +59,8 @@ ChatRequest expected_chat() {
       .kind = ResponseFormat::Kind::kJsonSchema, .text = R"({"type":"object"})", .name = "s", .strict = true};
   r.reasoning.effort = Reasoning::Effort::kHigh;
   r.template_arguments = {{"enable_thinking", "false"}};
-  r.generation = {.sampling = {.temperature = 0.5,
+  r.generation = {.given = ParameterSet::all(),
+                  .sampling = {.temperature = 0.5,
                                .top_k = 40,
                                .top_p = 0.25,
                                .min_p = 0.05,

@@ -1,0 +1,158 @@
+"""Models with settings of their own: Modelfiles, /api/create, and what requests and answers make of them."""
+import json
+
+import subprocess
+
+import ollama
+import pytest
+
+from support import server as servers
+from support.text import ASK
+
+MODELFILE = """
+# one that is brief
+FROM ember
+PARAMETER temperature 0
+PARAMETER num_predict 3
+PARAMETER stop "<never>"
+PARAMETER num_gpu 99
+SYSTEM \"\"\"You are "brief".\"\"\"
+MESSAGE user 1+1?
+MESSAGE assistant 2
+LICENSE Do as you like.
+"""
+CHAT = {"messages": ASK, "stream": False}
+
+
+@pytest.fixture
+def made(serve):
+    """A server whose model `brief` was made by Ollama's client."""
+    server = serve()
+    ollama.Client(host=server.url).create("brief", from_="ember", system='You are "brief".', license=["Do as", "you like."],
+                                          parameters={"temperature": 0, "num_predict": 3, "stop": ["<never>"]},
+                                          messages=[{"role": "user", "content": "1+1?"}, {"role": "assistant", "content": "2"}])
+    return server
+
+
+class Cli:
+    """The command line on a home without a server."""
+
+    def __init__(self, home):
+        self.home = home
+        self.env = servers.clean_environment(home)
+
+    def run(self, *args, **more):
+        return subprocess.run([servers.HEARTH, *args], env=self.env, text=True, capture_output=True, timeout=60, **more)
+
+
+@pytest.fixture
+def cli(home):
+    return Cli(home)
+
+
+def rendered(server, model, messages):
+    answer = server.http.post("/apply-template", json={"model": model, "messages": messages})
+    assert answer.status_code == 200, answer.text
+    return answer.json()["prompt"]
+
+
+def test_settings_reach_every_dialect(made):
+    http = made.http
+    counts = {
+        "ollama chat": http.post("/api/chat", json={"model": "brief", **CHAT}).json()["eval_count"],
+        "ollama raw": http.post("/api/generate", json={"model": "brief", "prompt": "Once", "raw": True, "stream": False}).json()["eval_count"],
+        "openai": http.post("/v1/chat/completions", json={"model": "brief", **CHAT}).json()["usage"]["completion_tokens"],
+        "completions": http.post("/v1/completions", json={"model": "brief", "prompt": "Once"}).json()["usage"]["completion_tokens"],
+    }
+    assert counts == dict.fromkeys(counts, 3)
+    anthropic = http.post("/v1/messages", json={"model": "brief", "messages": ASK, "max_tokens": 5}).json()
+    assert anthropic["usage"]["output_tokens"] == 5, "what the client says wins"
+    assert http.post("/api/chat", json={"model": "brief", **CHAT, "options": {"num_predict": 4}}).json()["eval_count"] == 4
+
+
+def test_temperature_of_the_model_is_used(made):
+    answers = {made.http.post("/v1/chat/completions", json={"model": "brief", **CHAT, "max_tokens": 24}).text.split('"content":')[1].split('"}')[0]
+               for _ in range(4)}
+    assert len(answers) == 1
+
+
+def test_system_and_messages_stand_first(made):
+    prompt = rendered(made, "brief", ASK)
+    places = [prompt.find(text) for text in ('You are "brief".', "1+1?", "2", ASK[-1]["content"])]
+    assert -1 not in places and places == sorted(places), prompt
+    own = rendered(made, "brief", [{"role": "system", "content": "You are long."}, *ASK])
+    assert "You are long." in own and "brief" not in own
+    assert "brief" not in rendered(made, "ember", ASK)
+
+
+def test_show_says_what_was_set(made):
+    shown = ollama.Client(host=made.url).show("brief")
+    raw = made.http.post("/api/show", json={"model": "brief"}).json()
+    assert raw["system"] == 'You are "brief".' and shown.license == "Do as\n\nyou like."
+    assert raw["messages"] == [{"role": "user", "content": "1+1?"}, {"role": "assistant", "content": "2"}]
+    assert [line.split(maxsplit=1) for line in shown.parameters.split("\n")] == [
+        ["temperature", "0"], ["num_predict", "3"], ["stop", '"<never>"']]
+    # The text makes the same model again.
+    again = made.http.post("/api/create", json={"model": "again", "modelfile": shown.modelfile, "stream": False})
+    assert again.json() == {"status": "success"}
+    other = made.http.post("/api/show", json={"model": "again"}).json()
+    assert {k: v for k, v in other.items() if k != "modified_at"} == {k: v for k, v in raw.items() if k != "modified_at"}
+
+
+def test_progress_and_what_is_left_out(serve):
+    server = serve()
+    lines = [line.status for line in ollama.Client(host=server.url).create("m", from_="ember", system="x", stream=True)]
+    assert lines[-1] == "success"
+    answer = server.http.post("/api/create", json={"model": "m", "from": "ember", "template": "{{ .Prompt }}", "renderer": "x"})
+    assert answer.headers["hearth-ignored-parameters"] == "renderer, template"
+
+
+@pytest.mark.parametrize("body, status, text", [
+    ({"model": "m", "from": "absent"}, 404, "model 'absent' not found"),
+    ({"model": "m"}, 400, "from"),
+    ({"model": "m", "from": "ember", "modelfile": "FROM ember"}, 400, "from"),
+    ({"model": "m", "modelfile": "FROM ember\nPARAMETER heat 1"}, 400, "line 2: parameter 'heat' is unknown"),
+    ({"model": "m", "modelfile": "SYSTEM x"}, 400, "no FROM"),
+    ({"model": "m", "from": "ember", "parameters": {"top_k": "x"}}, 400, "parameters.top_k"),
+    ({"model": "m", "from": "ember", "quantize": "q4_K_M"}, 400, "quantize"),
+    ({"model": "a:b:c", "from": "ember"}, 400, "model"),
+    ({"model": "m", "from": "/etc/passwd"}, 400, "/etc/passwd"),
+    ({"model": "m", "from": "/absent.gguf"}, 400, "/absent.gguf"),
+], ids=str)
+def test_errors_name_what_is_wrong(server, body, status, text):
+    answer = server.http.post("/api/create", json=body)
+    assert answer.status_code == status and text in answer.json()["error"], answer.text
+    assert server.http.post("/api/show", json={"model": "m"}).status_code == 404, "nothing was made"
+
+
+def test_on_the_command_line(cli, stories_path):
+    (cli.home / "Modelfile").write_text(MODELFILE)
+    done = cli.run("create", "brief", cwd=cli.home)
+    assert done.returncode == 0 and "created brief" in done.stdout and "without effect: PARAMETER num_gpu" in done.stderr
+    entry = json.loads((cli.home / "hearth" / "registry.json").read_text())["models"]["brief"]
+    assert entry["settings"]["parameters"] == {"temperature": 0, "num_predict": 3, "stop": ["<never>"], "num_gpu": 99}
+    # A file beside the Modelfile.
+    (cli.home / "x.gguf").write_bytes(stories_path.read_bytes())
+    (cli.home / "Other").write_text("FROM ./x.gguf\nSYSTEM tell stories\n")
+    assert cli.run("create", "tales", "-f", str(cli.home / "Other")).returncode == 0
+    tales = json.loads(cli.run("--json", "show", "tales").stdout)
+    assert tales["path"] == str(cli.home / "x.gguf") and tales["architecture"] == "llama"
+    assert cli.run("create", "none", "-f", "-", input="FROM absent\n").returncode == 1
+    assert "no-such-file" in cli.run("create", "none", "-f", str(cli.home / "no-such-file")).stderr
+
+
+def test_weights_outlive_the_name_they_came_under(cli, stories_path):
+    """As with Ollama: a model that was made of another one goes on without it; the last one takes the file along."""
+    folder = cli.home / "hearth" / "models" / "org" / "tales"
+    folder.mkdir(parents=True)
+    file = folder / "tales-Q8_0.gguf"
+    file.write_bytes(stories_path.read_bytes())
+    assert cli.run("create", "mine", "-f", "-", input="FROM org/tales\nSYSTEM x\n").returncode == 0
+    assert cli.run("copy", "mine", "too").returncode == 0
+    names = lambda: {m["name"] for m in json.loads(cli.run("--json", "list").stdout)}  # noqa: E731
+    assert cli.run("rm", "org/tales").returncode == 0
+    assert file.exists() and names() == {"ember", "mine", "too"}
+    assert cli.run("rm", "mine").returncode == 0 and file.exists()
+    assert cli.run("rm", "too").returncode == 0
+    assert not file.exists() and not folder.exists() and names() == {"ember"}
+    assert "hidden" not in json.loads((cli.home / "hearth" / "registry.json").read_text())
