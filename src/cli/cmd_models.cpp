@@ -205,6 +205,7 @@ void add_models(CLI::App& app, Command& command) {
   add_command<RefsOptions>(*models, command, "delete", delete_help, declare_refs, delete_models);
   add_pull(app, *models, command);
   add_store(*models, command);
+  add_catalog(app, *models, command);
   add_command<NoOptions>(app, command, "ps", "models that are loaded now", declare_nothing, show_loaded);
   add_command<NoOptions>(app, command, "list", list_help, declare_nothing, list_models);
   add_command<RefOptions>(app, command, "show", info_help, declare_ref, show_model);

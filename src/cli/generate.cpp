@@ -7,6 +7,7 @@
 #include "base/strings.hpp"
 #include "cli/pull.hpp"
 #include "cli/terminal.hpp"
+#include "store/reference.hpp"
 
 namespace hearth::cli {
 namespace {
@@ -21,12 +22,20 @@ void print_statistics(const domain::Finished& finished) {
   fmt::print(stderr, "\n");
 }
 
+// What a model is called here after it was fetched by this reference.
+std::string local_name(const std::string& text) {
+  using Kind = store::Reference::Kind;
+  const auto reference = store::parse_reference(text);
+  if (!reference || (reference->kind != Kind::kHub && reference->kind != Kind::kOllama)) return text;
+  return reference->name + (reference->selector.empty() ? "" : ":" + reference->selector);
+}
+
 // An absent model is fetched first; a server elsewhere knows its own.
 Result<std::string> here_or_pulled(const Context& context, const std::string& model) {
   if (context.remote_asked()) return model;
   const store::Library library(context.home, *context.log);
-  const auto entry = library.find(model);
-  if (entry) return model;
+  const auto entry = library.find(local_name(model));
+  if (entry) return entry->id();
   if (entry.error().code != ErrorCode::kModelNotFound || library.registered_file(model))
     return std::unexpected(entry.error());
   const auto pulled = pull_model(context, model);

@@ -22,12 +22,14 @@ bool is_yes(const std::string& text) {
 
 provision::ProvisionerOptions provisioner_options(const config::Settings& settings, const store::Home& home) {
   provision::ProvisionerOptions out{
-      .home = home, .hub = {}, .offline = is_yes(variable("HF_HUB_OFFLINE")), .download = {}};
+      .home = home, .hub = {}, .ollama = {}, .offline = is_yes(variable("HF_HUB_OFFLINE")), .download = {}};
   if (std::string endpoint = variable("HF_ENDPOINT"); !endpoint.empty()) {
     while (endpoint.ends_with('/')) endpoint.pop_back();
     out.hub.endpoint = endpoint;
   }
   out.hub.token = provision::hub_token([](const char* name) { return variable(name); });
+  out.ollama.endpoint = settings.text("pull.ollama_registry");
+  while (out.ollama.endpoint.ends_with('/')) out.ollama.endpoint.pop_back();
   out.download.connections = static_cast<int>(settings.integer("pull.connections"));
   return out;
 }

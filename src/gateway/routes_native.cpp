@@ -6,6 +6,7 @@
 #include "json/reader.hpp"
 #include "json/writer.hpp"
 #include "store/card_json.hpp"
+#include "store/catalog.hpp"
 #include "store/disk_usage.hpp"
 #include "store/provision/verify.hpp"
 
@@ -170,6 +171,23 @@ void Gateway::add_disk_routes() {
                 else
                   co_await send(writer, json_response(*verified));
               });
+  const auto catalog_route = [this](bool all) -> http::RouteHandler {
+    return [this, all](Request request, RouteArgs, ResponseWriter& writer) -> rt::Task<void> {
+      const auto found = co_await work_.run([&]() -> Result<std::string> {
+        HEARTH_TRY(const auto catalog, store::Catalog::load(library_.home().catalogs()));
+        const auto parameter = [&](std::string_view name) {
+          return all ? std::string() : http::query_parameter(request.query, name).value_or("");
+        };
+        return to_json(catalog.search(parameter("q"), parameter("tag")));
+      });
+      if (!found)
+        co_await send_error(writer, kNative, found.error(), request);
+      else
+        co_await send(writer, json_response(*found));
+    };
+  };
+  router_.add(Method::kGet, "/hearth/v1/catalog", catalog_route(true));
+  router_.add(Method::kGet, "/hearth/v1/search", catalog_route(false));
   router_.add(Method::kGet, "/hearth/v1/disk-usage",
               [this](Request request, RouteArgs, ResponseWriter& writer) -> rt::Task<void> {
                 const auto usage = co_await work_.run([&] { return store::disk_usage(library_); });

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <string_view>
+#include <vector>
 
 namespace hearth::store {
 
@@ -12,6 +13,10 @@ struct Home {
   std::filesystem::path bundled;  // models that came with hearth, never written; may be empty
 
   [[nodiscard]] std::filesystem::path registry() const { return root / "registry.json"; }
+  // Short names of well-known models: ours, and the user's.
+  [[nodiscard]] std::vector<std::filesystem::path> catalogs() const {
+    return {bundled / "catalog.yaml", root / "catalog.yaml"};
+  }
   [[nodiscard]] std::filesystem::path state() const { return root / "state"; }
   [[nodiscard]] std::filesystem::path logs() const { return root / "logs"; }
   // Whoever writes the files of a model below `models` holds this lock. `model`: "org/name".

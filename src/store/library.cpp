@@ -7,6 +7,7 @@
 
 #include "base/files.hpp"
 #include "base/strings.hpp"
+#include "store/catalog.hpp"
 #include "store/file_lock.hpp"
 #include "store/gguf.hpp"
 #include "store/manifest.hpp"
@@ -78,6 +79,8 @@ std::string_view task_name(const domain::ModelCard& card) {
 
 }  // namespace
 
+std::string LibraryEntry::id() const { return preferred && is_quantization(name.tag()) ? name.path() : name.display(); }
+
 std::string default_model_name(const fs::path& file) {
   std::string stem = file.stem().string();
   if (const auto at = stem.rfind("-00001-of-"); at != std::string::npos) stem.resize(at);
@@ -128,6 +131,7 @@ Result<LibraryEntry> Library::find(std::string_view text) const {
     if (same_path && entry.preferred && base::equals_ignore_case(wanted.tag(), "latest")) fallback = &entry;
   }
   if (fallback != nullptr) return std::move(*fallback);
+  if (const auto* known = by_short_name(text, all)) return *known;
   if (const auto file = registered_file(text))
     return fail(
         ErrorCode::kModelNotFound,
@@ -136,6 +140,24 @@ Result<LibraryEntry> Library::find(std::string_view text) const {
                     text, *file),
         "model");
   return not_found(text);
+}
+
+const LibraryEntry* Library::by_short_name(std::string_view name, const std::vector<LibraryEntry>& all) const {
+  if (name.contains('/')) return nullptr;
+  const auto catalog = Catalog::load(home_.catalogs());
+  if (!catalog) {
+    if (warned_.with([&](auto& known) { return known.insert(catalog.error().message).second; }))
+      log_.warn("{}", catalog.error().message);
+    return nullptr;
+  }
+  const auto match = catalog->find(name);
+  if (!match) return nullptr;
+  const auto meant = [&](const LibraryEntry& e) {
+    return base::equals_ignore_case(e.name.path(), match->tag.repo) &&
+           (match->quantization.empty() ? e.preferred : base::equals_ignore_case(e.name.tag(), match->quantization));
+  };
+  const auto it = std::ranges::find_if(all, meant);
+  return it == all.end() ? nullptr : &*it;
 }
 
 std::optional<std::string> Library::registered_file(std::string_view text) const {

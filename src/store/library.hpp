@@ -25,8 +25,8 @@ struct LibraryEntry {
   Origin origin = Origin::kFolder;
   bool preferred = false;            // this is what `name` without a tag means
   domain::ModelSettings settings{};  // of the registry
-  // The id to show: without the tag where this is the preferred file of its name.
-  [[nodiscard]] std::string id() const { return preferred ? name.path() : name.full(); }
+  // The id to show: without the tag where this is the preferred file of its name and the tag only a quantisation.
+  [[nodiscard]] std::string id() const;
 };
 
 // What models there are: folders below $HEARTH_HOME/models, registry.json, and the bundled ones. Looks at the disk on
@@ -61,6 +61,8 @@ class Library {
   [[nodiscard]] Result<void> copy(std::string_view from, std::string_view to);
 
  private:
+  // What a short name of the catalogue means here.
+  [[nodiscard]] const LibraryEntry* by_short_name(std::string_view name, const std::vector<LibraryEntry>& all) const;
   [[nodiscard]] Result<void> remove_files(const LibraryEntry& entry);
   [[nodiscard]] Result<void> forget(std::string_view name);
   [[nodiscard]] Result<void> remove_unused(const std::filesystem::path& weights);

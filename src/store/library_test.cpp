@@ -80,8 +80,8 @@ TEST_F(LibraryTest, ImportRefusesWithAReason) {
   std::ofstream(folder_.path() / "cut.gguf", std::ios::binary) << std::ifstream(kEmber, std::ios::binary).rdbuf();
   fs::resize_file(folder_.path() / "cut.gguf", 100'000);
   const Case cases[] = {
-      {"none.gguf", ErrorCode::kInvalidRequest},     {"empty.gguf", ErrorCode::kModelLoadFailed},
-      {"garbage.gguf", ErrorCode::kModelLoadFailed}, {"cut.gguf", ErrorCode::kModelLoadFailed},
+      {"none.gguf", ErrorCode::kInvalidRequest},    {"empty.gguf", ErrorCode::kInvalidRequest},
+      {"garbage.gguf", ErrorCode::kInvalidRequest}, {"cut.gguf", ErrorCode::kInvalidRequest},
       {"folder", ErrorCode::kInvalidRequest},
   };
   for (const auto& c : cases) {

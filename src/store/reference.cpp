@@ -33,7 +33,7 @@ bool is_repository(std::string_view name) {
 std::unexpected<Error> bad(std::string_view text, std::string_view why) {
   return fail(ErrorCode::kInvalidRequest,
               fmt::format("'{}' {}; a model is NAME[:TAG], hf:ORG/NAME[@REVISION][:QUANTISATION], "
-                          "https://.../NAME.gguf or a path",
+                          "ollama:NAME[:TAG], https://.../NAME.gguf or a path",
                           base::one_line(text.substr(0, 200)), why),
               "model");
 }

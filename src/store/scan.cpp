@@ -18,13 +18,6 @@ constexpr std::array<std::string_view, 20> kPreferred{
     "latest", "q4_k_m", "q5_k_m", "q4_k_s", "q5_k_s", "q4_0",   "q6_k",   "q8_0", "q5_0", "q5_1",
     "q4_1",   "iq4_xs", "iq4_nl", "mxfp4",  "q3_k_m", "q3_k_l", "q3_k_s", "q2_k", "f16",  "bf16"};
 
-const std::regex& quantization_pattern() {
-  static const std::regex pattern(
-      R"(^(.*?)[-._]((?:ud-)?(?:i?q[1-8]_(?:[01]|k|k_[sml]|k_xl|xs|xxs|s|m|nl)|tq[12]_0|mxfp4|nvfp4|f16|bf16|f32|fp16))$)",
-      std::regex::icase | std::regex::optimize);
-  return pattern;
-}
-
 // "-00002-of-00003" at the end of a stem: its part number, 0 if none. `stem` is cut.
 int split_part(std::string& stem) {
   static const std::regex pattern(R"(^(.*)-(\d{5})-of-\d{5}$)", std::regex::optimize);
@@ -122,15 +115,32 @@ class Scanner {
 
 }  // namespace
 
+bool is_quantization(std::string_view tag) {
+  static constexpr std::array<std::string_view, 7> kWhole{"f16", "bf16", "f32", "fp16", "mxfp4", "nvfp4", "tq1_0"};
+  static constexpr std::array<std::string_view, 12> kTails{"0",    "1",  "k",   "k_s", "k_m", "k_l",
+                                                           "k_xl", "xs", "xxs", "s",   "m",   "nl"};
+  constexpr std::size_t kLengthMax = 16;
+  if (tag.size() > kLengthMax) return false;
+  const std::string lower = base::to_lower(tag);
+  std::string_view text = lower;
+  if (text.starts_with("ud-")) text.remove_prefix(3);
+  if (std::ranges::find(kWhole, text) != kWhole.end() || text == "tq2_0") return true;
+  if (text.starts_with('i')) text.remove_prefix(1);
+  return text.size() > 3 && text[0] == 'q' && text[1] >= '1' && text[1] <= '8' && text[2] == '_' &&
+         std::ranges::find(kTails, text.substr(3)) != kTails.end();
+}
+
 std::string quantization_in(std::string_view file_stem, std::string* stem) {
-  const std::string text(file_stem);
-  std::smatch match;
-  if (!std::regex_match(text, match, quantization_pattern()) || match[1].length() == 0) {
-    if (stem != nullptr) *stem = text;
-    return {};
+  const std::string_view separators = "-._";
+  for (auto at = file_stem.find_first_of(separators, 1); at != std::string_view::npos;
+       at = file_stem.find_first_of(separators, at + 1)) {
+    const auto tag = file_stem.substr(at + 1);
+    if (!is_quantization(tag)) continue;
+    if (stem != nullptr) *stem = file_stem.substr(0, at);
+    return base::to_lower(tag);
   }
-  if (stem != nullptr) *stem = match[1].str();
-  return base::to_lower(match[2].str());
+  if (stem != nullptr) *stem = file_stem;
+  return {};
 }
 
 int preference_of(std::string_view tag) {

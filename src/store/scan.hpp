@@ -10,7 +10,7 @@ namespace hearth::store {
 // A weight file found in a folder tree.
 struct FoundFile {
   std::string model;  // "org/name" or "name", as the folders are called
-  std::string tag;    // quantisation in lower case, or "latest" if the file name has none
+  std::string tag;    // quantisation in lower case, what stands behind "NAME@", or "latest"
   std::filesystem::path path;
 };
 
@@ -24,6 +24,8 @@ struct FoundFile {
 // The GGUF files right in `folder`, under the same rules.
 [[nodiscard]] std::vector<FoundFile> scan_folder(const std::filesystem::path& folder);
 
+// "Q4_K_M", "iq3_xxs", "bf16", "UD-Q4_K_XL", ...: how GGUF files say their types, in any case.
+[[nodiscard]] bool is_quantization(std::string_view tag);
 // "q4_k_m" of "Model-Q4_K_M.gguf" or "model.q4_k_m.gguf"; empty if there is none. `stem` gets the rest.
 [[nodiscard]] std::string quantization_in(std::string_view file_stem, std::string* stem = nullptr);
 // Lower is better: what `latest` means among several quantisations.

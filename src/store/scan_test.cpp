@@ -44,16 +44,18 @@ TEST(Quantization, Table) {
 
 TEST(Scan, FindsEveryLayoutAndNothingElse) {
   const TestFolder home;
-  for (const auto* file : {"one/one-Q4_K_M.gguf", "one/one-Q8_0.gguf", "org/two/two.GGUF", "flat-q4_0.gguf",
-                           "one/readme.md", "org/two/mmproj-two-f16.gguf", "org/two/two-Q4_0.gguf.partial",
-                           ".hidden/x.gguf", "org/split/split-Q4_0-00001-of-00002.gguf",
-                           "org/split/split-Q4_0-00002-of-00002.gguf", "a b/größe.gguf", "models--hf--tiny/blobs/abc"})
+  for (const auto* file :
+       {"one/one-Q4_K_M.gguf", "one/one-Q8_0.gguf", "org/two/two.GGUF", "flat-q4_0.gguf", "one/readme.md",
+        "org/two/mmproj-two-f16.gguf", "org/two/two-Q4_0.gguf.partial", ".hidden/x.gguf",
+        "org/split/split-Q4_0-00001-of-00002.gguf", "org/split/split-Q4_0-00002-of-00002.gguf", "a b/größe.gguf",
+        "tagged/tagged@1b.gguf", "tagged/other@2b.gguf", "tagged/mmproj-tagged@1b.gguf", "models--hf--tiny/blobs/abc"})
     home.touch(file);
   fs::create_directories(home.path() / "models--hf--tiny/snapshots/rev1");
   fs::create_symlink("../../blobs/abc", home.path() / "models--hf--tiny/snapshots/rev1/tiny-Q5_K_M.gguf");
   fs::create_symlink("../../blobs/none", home.path() / "models--hf--tiny/snapshots/rev1/gone-Q5_K_M.gguf");
-  EXPECT_EQ(ids(home.path()), (std::vector<std::string>{"a b:latest", "flat:q4_0", "hf/tiny:q5_k_m", "one:q4_k_m",
-                                                        "one:q8_0", "org/split:q4_0", "org/two:latest"}));
+  EXPECT_EQ(ids(home.path()),
+            (std::vector<std::string>{"a b:latest", "flat:q4_0", "hf/tiny:q5_k_m", "one:q4_k_m", "one:q8_0",
+                                      "org/split:q4_0", "org/two:latest", "tagged:1b", "tagged:latest"}));
 }
 
 TEST(Scan, AnAbsentFolderIsEmpty) { EXPECT_TRUE(scan_models("/no/such/folder").empty()); }

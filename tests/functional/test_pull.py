@@ -109,9 +109,9 @@ def test_pulling_twice_fetches_once(puller, hub, weights):
 
 
 def test_a_name_of_one_word_is_a_repository(puller, hub):
-    hub.add("gpt2", {"model.safetensors": noise(100_000), "config.json": b"{}", "pytorch_model.bin": noise(1000)})
-    (pulled,) = puller.pull("gpt2")
-    assert pulled["format"] == "safetensors" and sorted(p.name for p in (puller.models / "gpt2").iterdir()) == ["config.json", "hearth.json", "model.safetensors"]
+    hub.add("oneword", {"model.safetensors": noise(100_000), "config.json": b"{}", "pytorch_model.bin": noise(1000)})
+    (pulled,) = puller.pull("oneword")
+    assert pulled["format"] == "safetensors" and sorted(p.name for p in (puller.models / "oneword").iterdir()) == ["config.json", "hearth.json", "model.safetensors"]
 
 
 def test_openvino_repositories_are_fetched_as_ir(puller, hub):
@@ -258,9 +258,9 @@ def test_kills_cost_little(puller, hub, kills):
 
 def test_small_files_are_checked_too(puller, hub):
     content = b'{"x": 1}'
-    hub.add("gpt2", {"model.safetensors": noise(70_000), "config.json": content})
-    puller.pull("gpt2")
-    files = {f["name"]: f for f in json.loads((puller.models / "gpt2/hearth.json").read_text())["files"]}
+    hub.add("oneword", {"model.safetensors": noise(70_000), "config.json": content})
+    puller.pull("oneword")
+    files = {f["name"]: f for f in json.loads((puller.models / "oneword/hearth.json").read_text())["files"]}
     assert files["config.json"]["digest"] == "git:" + git_blob(content)
 
 

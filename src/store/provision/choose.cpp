@@ -168,8 +168,28 @@ std::vector<PublishedFile> with_companions(const std::vector<PublishedFile>& fil
   return out;
 }
 
+// "model-{quant}.gguf" takes "model-Q8_0.gguf" and "model-q8_0-00001-of-00002.gguf".
+bool fits_pattern(std::string_view name, std::string_view pattern) {
+  static constexpr std::string_view kPlace = "{quant}";
+  const auto at = pattern.find(kPlace);
+  if (at == std::string_view::npos) return base::equals_ignore_case(name, pattern);
+  const auto before = pattern.substr(0, at);
+  const auto after = pattern.substr(at + kPlace.size());
+  return name.size() > before.size() + after.size() && base::starts_with_ignore_case(name, before) &&
+         base::ends_with_ignore_case(name, after);
+}
+
+std::vector<Variant> variants_of(const Publication& published, const ChooseOptions& options) {
+  auto files = published.files;
+  if (!options.pattern.empty())
+    std::erase_if(files, [&](const PublishedFile& f) { return !fits_pattern(base_name(f.name), options.pattern); });
+  return gguf_variants(files);
+}
+
 Result<Choice> choose_any(const Publication& published, const ChooseOptions& options) {
-  auto variants = gguf_variants(published.files);
+  if (published.complete)
+    return Choice{.format = "gguf", .quantization = {}, .reason = "what its tag names", .files = published.files};
+  auto variants = variants_of(published, options);
   if (!variants.empty()) return choose_gguf(published, std::move(variants), options);
   if (!options.selector.empty())
     return absent(published,

@@ -13,6 +13,7 @@ namespace hearth::store::provision {
 
 struct ChooseOptions {
   std::string selector;  // a quantisation or a file; empty = chosen
+  std::string pattern;   // of file names, {quant} standing for the quantisation; empty = any
   // Best first; what is not listed comes after, in the order of size. Empty = kDefaultPreference.
   std::vector<std::string> preference;
   base::Bytes memory_budget;  // for weights, KV cache and buffers; 0 = no limit

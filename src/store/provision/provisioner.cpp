@@ -9,10 +9,12 @@
 #include "base/strings.hpp"
 #include "domain/model_name.hpp"
 #include "json/writer.hpp"
+#include "store/catalog.hpp"
 #include "store/fetch/partial_file.hpp"
 #include "store/file_lock.hpp"
 #include "store/gguf_parse.hpp"
 #include "store/provision/hash_files.hpp"
+#include "store/registry.hpp"
 
 namespace hearth::store::provision {
 
@@ -81,7 +83,7 @@ bool is_as_published(const Manifest& manifest, const std::string& source, const 
   const auto* known = manifest.find(file.name);
   std::error_code error;
   if (!file.digest.known() && manifest.source != source) return false;
-  return known != nullptr && known->size == file.size.value_or(known->size) &&
+  return known != nullptr && known->size == file.size.value_or(known->size) && known->settings == file.settings &&
          (!file.digest.known() || known->digest == file.digest) &&
          fs::file_size(folder / file.name, error) == known->size && !error;
 }
@@ -150,23 +152,64 @@ Result<const Source*> Provisioner::source_of(const Reference& reference) const {
     case Reference::Kind::kFile:
       return fail(ErrorCode::kInvalidRequest, fmt::format("{} is a file; use it where it lies with: hearth import {}",
                                                           reference.name, reference.name));
-    case Reference::Kind::kOllama:
+    case Reference::Kind::kOllama: return &ollama_;
     case Reference::Kind::kS3: break;
   }
-  return fail(
-      ErrorCode::kUnsupported,
-      fmt::format("{}: this version fetches from the Hugging Face hub and from https addresses", to_text(reference)));
+  return fail(ErrorCode::kUnsupported,
+              fmt::format("{}: this version fetches from the Hugging Face hub, Ollama's registry and https addresses",
+                          to_text(reference)));
 }
 
-Result<Pulled> Provisioner::pull(const Reference& reference, const PullOptions& options) const {
+Result<Provisioner::Wish> Provisioner::resolve(const Reference& reference) const {
+  Wish out{.reference = reference, .pattern = {}};
+  if (reference.kind != Reference::Kind::kName || reference.name.contains('/')) return out;
+  HEARTH_TRY(const auto catalog, Catalog::load(options_.home.catalogs()));
+  const auto* const model = catalog.model(reference.name);
+  if (model == nullptr) return out;
+  const auto match = catalog.find(to_text({.name = reference.name, .selector = reference.selector}));
+  if (!match) {
+    std::vector<std::string> tags;
+    for (const auto& tag : model->tags) tags.push_back(tag.tag);
+    return fail(ErrorCode::kModelNotFound,
+                fmt::format("{} has no '{}'; there are {}", model->name, reference.selector, fmt::join(tags, ", ")),
+                "model");
+  }
+  out.reference = {.kind = Reference::Kind::kHub,
+                   .name = match->tag.repo,
+                   .revision = reference.revision,
+                   .selector = match->quantization};
+  out.pattern = match->tag.files;
+  return out;
+}
+
+Result<Pulled> Provisioner::pull(const Reference& asked, const PullOptions& options) const {
+  HEARTH_TRY(const auto wish, resolve(asked));
+  const auto& reference = wish.reference;
   if (options_.offline) return what_is_here(reference);
   HEARTH_TRY(const Source* const source, source_of(reference));
   tell(options, {.phase = PullProgress::Phase::kResolving, .choice = {}, .files = {}, .bytes = {}});
   HEARTH_TRY(const auto published, source->look_up(reference, options.stop));
-  HEARTH_TRY(const auto choice, choose_from(published, reference, options));
+  HEARTH_TRY(const auto choice, choose_from(published, wish, options));
   HEARTH_CHECK(check_names(published, choice));
   HEARTH_TRY(const bool fetched, fetch_missing(published, choice, reference, options));
+  HEARTH_CHECK(show_again(published));
   return pulled(published, choice, folder_of(published), !fetched);
+}
+
+// A model whose name was deleted while its weights were in use is wanted again.
+Result<void> Provisioner::show_again(const Publication& published) const {
+  HEARTH_TRY(const auto registry, Registry::load(options_.home.registry()));
+  const auto meant = [&](const std::string& hidden) {
+    const auto name = domain::ModelName::parse(hidden);
+    return name && base::equals_ignore_case(name->path(), published.folder);
+  };
+  if (std::ranges::none_of(registry.hidden(), meant)) return {};
+  return Registry::update(options_.home.registry(), [&](Registry& r) -> Result<void> {
+    for (const auto& name : std::vector(r.hidden())) {
+      if (meant(name)) r.set_hidden(name, false);
+    }
+    return {};
+  });
 }
 
 Result<Pulled> Provisioner::what_is_here(const Reference& reference) const {
@@ -178,15 +221,23 @@ Result<Pulled> Provisioner::what_is_here(const Reference& reference) const {
   if (reference.kind == Reference::Kind::kUrl) {
     HEARTH_TRY(const auto published, web_.look_up(reference, {}));  // asks nobody
     name = published.folder;
-  } else if (reference.kind != Reference::Kind::kName && reference.kind != Reference::Kind::kHub) {
+  } else if (reference.kind == Reference::Kind::kS3 || reference.kind == Reference::Kind::kFile) {
     return absent(to_text(reference));
   }
   const auto folder = options_.home.models / name;
   HEARTH_TRY(const auto manifest, Manifest::load(folder));
   if (!manifest) return absent(to_text(reference));
   Publication published{.source = manifest->source, .folder = name, .revision = manifest->revision};
-  for (const auto& file : manifest->files)
-    published.files.push_back({.name = file.name, .size = file.size, .digest = file.digest});
+  const bool tagged = reference.kind == Reference::Kind::kOllama;
+  const std::string tail = fmt::format("{}@{}.gguf", name.substr(name.rfind('/') + 1),
+                                       reference.selector.empty() ? "latest" : reference.selector);
+  for (const auto& file : manifest->files) {
+    if (!tagged || file.name.ends_with(tail))
+      published.files.push_back(
+          {.name = file.name, .size = file.size, .digest = file.digest, .settings = file.settings});
+  }
+  if (published.files.empty()) return absent(to_text(reference));
+  published.complete = tagged;
   HEARTH_TRY(const auto choice, choose(published, {.selector = reference.selector}));
   for (const auto& file : choice.files) {
     if (!is_as_published(*manifest, published.source, folder, file))
@@ -195,9 +246,10 @@ Result<Pulled> Provisioner::what_is_here(const Reference& reference) const {
   return pulled(published, choice, folder, true);
 }
 
-Result<Choice> Provisioner::choose_from(const Publication& published, const Reference& reference,
+Result<Choice> Provisioner::choose_from(const Publication& published, const Wish& wish,
                                         const PullOptions& options) const {
-  ChooseOptions how{.selector = reference.selector,
+  ChooseOptions how{.selector = wish.reference.selector,
+                    .pattern = wish.pattern,
                     .preference = options.preference,
                     .memory_budget = options.memory_budget,
                     .memory_needed = {}};
@@ -237,6 +289,11 @@ Result<bool> Provisioner::fetch_missing(const Publication& published, const Choi
              }));
   HEARTH_TRY(auto known, Manifest::load(folder));
   Manifest manifest = known ? *std::move(known) : Manifest{};
+  if (known && manifest.has_weights() && manifest.source != published.source)
+    return fail(ErrorCode::kConflict,
+                fmt::format("{} is there already, from {}; to have {} instead, first: hearth rm {}", published.folder,
+                            manifest.source, published.source, published.folder),
+                "model");
   std::vector<PublishedFile> missing;
   for (const auto& file : choice.files) {
     if (!is_as_published(manifest, published.source, folder, file)) missing.push_back(file);
@@ -249,7 +306,8 @@ Result<bool> Provisioner::fetch_missing(const Publication& published, const Choi
   // Files that somebody put there are worth a look before they are fetched.
   progress.phase = PullProgress::Phase::kChecking;
   const auto put = [&](const PublishedFile& file, std::uint64_t size, const fetch::Digest& digest) {
-    manifest.put({.name = file.name, .size = size, .digest = digest, .revision = published.revision});
+    manifest.put(
+        {.name = file.name, .size = size, .digest = digest, .revision = published.revision, .settings = file.settings});
   };
   std::erase_if(missing, [&](const PublishedFile& file) {
     std::error_code error;

@@ -16,6 +16,7 @@
 #include "store/memory_estimate.hpp"
 #include "store/provision/choose.hpp"
 #include "store/provision/hub.hpp"
+#include "store/provision/ollama_registry.hpp"
 #include "store/provision/web_file.hpp"
 #include "store/reference.hpp"
 
@@ -63,6 +64,7 @@ struct Pulled {
 struct ProvisionerOptions {
   Home home;
   HubOptions hub;
+  OllamaRegistryOptions ollama;
   bool offline = false;  // HF_HUB_OFFLINE: never ask a source
   fetch::DownloadOptions download;
 };
@@ -72,21 +74,28 @@ struct ProvisionerOptions {
 class Provisioner {
  public:
   Provisioner(ProvisionerOptions options, const base::Clock& clock, base::Log& log)
-      : options_(std::move(options)), clock_(clock), log_(log), hub_(options_.hub) {}
+      : options_(std::move(options)), clock_(clock), log_(log), hub_(options_.hub), ollama_(options_.ollama) {}
 
   // Fetches what `reference` means, or says that it is there. Errors: as Source::look_up, choose and fetch::download;
   // kCancelled keeps what has come.
   [[nodiscard]] Result<Pulled> pull(const Reference& reference, const PullOptions& options) const;
 
  private:
+  // A reference as the catalogue reads it, with the names of files to choose from.
+  struct Wish {
+    Reference reference;
+    std::string pattern;
+  };
+  [[nodiscard]] Result<Wish> resolve(const Reference& reference) const;
   [[nodiscard]] Result<const Source*> source_of(const Reference& reference) const;
   [[nodiscard]] Result<Pulled> what_is_here(const Reference& reference) const;
-  [[nodiscard]] Result<Choice> choose_from(const Publication& published, const Reference& reference,
+  [[nodiscard]] Result<Choice> choose_from(const Publication& published, const Wish& wish,
                                            const PullOptions& options) const;
   [[nodiscard]] std::optional<base::Bytes> peek_memory(const Publication& published, const PublishedFile& file,
                                                        const PullOptions& options) const;
   [[nodiscard]] Result<bool> fetch_missing(const Publication& published, const Choice& choice,
                                            const Reference& reference, const PullOptions& options) const;
+  [[nodiscard]] Result<void> show_again(const Publication& published) const;
   [[nodiscard]] std::filesystem::path folder_of(const Publication& published) const {
     return options_.home.models / published.folder;
   }
@@ -95,6 +104,7 @@ class Provisioner {
   const base::Clock& clock_;
   base::Log& log_;
   Hub hub_;
+  OllamaRegistry ollama_;
   WebFile web_;
 };
 

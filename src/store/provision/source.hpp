@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "domain/model_settings.hpp"
 #include "store/fetch/digest.hpp"
 #include "store/reference.hpp"
 
@@ -18,6 +19,7 @@ struct PublishedFile {
   std::optional<std::uint64_t> size;  // bytes, where the source tells
   fetch::Digest digest;
   std::string url{};
+  domain::ModelSettings settings{};  // of weights that are published with them
   friend bool operator==(const PublishedFile&, const PublishedFile&) = default;
 };
 
@@ -30,6 +32,7 @@ struct Publication {
   std::string page;  // where a person can see it, and be let in
   std::vector<PublishedFile> files;
   std::vector<std::string> headers;  // for the origins of the files' URLs
+  bool complete = false;             // the files belong together: nothing is to be chosen
 };
 
 // Which of them to fetch.

@@ -1,0 +1,42 @@
+// Modelfiles, manifests of Ollama's registry, catalogues and settings: any bytes give a value or an error; a Modelfile
+// that was read is written back the same.
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "domain/json/settings_json.hpp"
+#include "store/catalog.hpp"
+#include "store/modelfile.hpp"
+#include "store/provision/ollama_registry.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace hearth;
+  if (size == 0) return 0;
+  const std::string_view text(reinterpret_cast<const char*>(data + 1), size - 1);
+  domain::ModelSettings settings;
+  switch (data[0] % 4) {
+    case 0:
+      if (const auto file = store::Modelfile::parse(text)) settings = file->settings;
+      break;
+    case 1: (void)store::provision::OllamaManifest::parse(text); break;
+    case 2:
+      if (const auto catalog = store::Catalog::parse(text, "fuzz")) {
+        for (const auto& model : catalog->models()) {
+          if (!catalog->find(model.name) && !model.name.contains(':')) std::abort();
+        }
+      }
+      break;
+    case 3:
+      for (const auto* kind : {"system", "params", "messages", "template", "license"})
+        store::provision::add_layer(kind, std::string(text), settings);
+      (void)store::provision::token_address(text);
+      break;
+  }
+  // What was understood survives hearth.json.
+  domain::ModelSettings back;
+  const auto report =
+      json::read_object(domain::settings_json(settings), [&](json::Object& in) { domain::read_settings(in, back); });
+  if (!report || back.system != settings.system || back.messages != settings.messages) std::abort();
+  return 0;
+}

@@ -1,0 +1,138 @@
+"""Models from Ollama's registry, and by the short names of the catalogue."""
+import json
+
+import ollama
+import pytest
+
+from support import server as servers
+from support.hub import Hub
+from support.ollama_registry import OllamaRegistry, sha256
+from test_pull import EMBER, Puller
+
+
+@pytest.fixture
+def hub():
+    stand_in = Hub()
+    yield stand_in
+    stand_in.close()
+
+
+@pytest.fixture
+def weights():
+    return EMBER.read_bytes()
+
+
+@pytest.fixture
+def registry():
+    stand_in = OllamaRegistry(token="abc")
+    yield stand_in
+    stand_in.close()
+
+
+@pytest.fixture
+def puller(home, hub, registry):
+    out = Puller(home, hub)
+    out.env["HEARTH_PULL_OLLAMA_REGISTRY"] = registry.endpoint
+    return out
+
+
+WHOLE = dict(system="You are brief.", params={"num_predict": 3, "stop": ["<a>"]}, license=["MIT", "and more"], template="{{ .Prompt }}",
+             messages=json.dumps([{"role": "user", "content": "1+1?"}, {"role": "assistant", "content": "2"}]))
+
+
+def test_a_model_of_ollamas_registry(puller, registry, weights):
+    registry.add("library/tiny", "1b", model=weights, **WHOLE)
+    registry.add("library/tiny", "latest", model=weights)
+    (pulled,) = puller.pull("ollama:tiny:1b")
+    assert pulled["name"] == "tiny:1b", "the tag stays, though it is the only one"
+    assert pulled["source"] == "ollama:tiny" and not pulled["up_to_date"]
+    manifest = json.loads((puller.models / "tiny" / "hearth.json").read_text())
+    (file,) = manifest["files"]
+    assert file["name"] == "tiny@1b.gguf" and file["digest"] == sha256(weights)
+    assert file["settings"]["parameters"] == {"num_predict": 3, "stop": ["<a>"]} and file["settings"]["system"] == "You are brief."
+    assert puller.pull("ollama:tiny:1b")[0]["up_to_date"]
+    assert puller.pull("ollama:tiny:1b", HF_HUB_OFFLINE="1")[0]["up_to_date"]
+    assert puller.pull("ollama:tiny")[0]["name"] == "tiny"
+    assert {m["name"] for m in json.loads(puller.run("--json", "list").stdout)} == {"ember", "tiny", "tiny:1b"}
+    # New settings for the same weights: not fetched again.
+    sent = sum(path.startswith("/storage/") for path, _ in registry.requests)
+    registry.add("library/tiny", "1b", model=weights, system="You are long.")
+    puller.pull("ollama:tiny:1b")
+    assert sum(path.startswith("/storage/") for path, _ in registry.requests) == sent + 1, "the system layer alone"
+    assert "You are long." in (puller.models / "tiny" / "hearth.json").read_text()
+    assert puller.run("rm", "tiny:1b").returncode == 0 and (puller.models / "tiny" / "tiny@latest.gguf").exists()
+
+
+def test_its_settings_are_used(puller, registry, weights, serve):
+    registry.add("me/tiny", "latest", model=weights, **WHOLE)
+    server = serve(home=puller.home, env={"HEARTH_PULL_OLLAMA_REGISTRY": registry.endpoint, "HF_HUB_OFFLINE": ""})
+    client = ollama.Client(host=server.url)
+    lines = list(client.pull("ollama:me/tiny", stream=True))
+    assert lines[-1].status == "success" and any(line.digest == sha256(weights) for line in lines)
+    assert client.chat("me/tiny", [{"role": "user", "content": "hi"}]).eval_count == 3
+    shown = client.show("me/tiny")
+    assert shown.license == "MIT\n\nand more" and "num_predict" in shown.parameters
+    prompt = server.http.post("/apply-template", json={"model": "me/tiny", "messages": [{"role": "user", "content": "hi"}]}).json()["prompt"]
+    assert "You are brief." in prompt and "1+1?" in prompt
+
+
+@pytest.mark.parametrize("layers, text", [
+    ({}, "has no such model or tag"),
+    ({"model": b"x", "adapter": b"y"}, "adapter"),
+    ({"system": "x"}, "no weights"),
+], ids=["absent", "adapter", "cloud"])
+def test_what_cannot_be_had_from_it(puller, registry, layers, text):
+    if layers:
+        registry.add("library/odd", "latest", **layers)
+    assert text in puller.run("pull", "ollama:odd", code=1).stderr
+    assert not (puller.models / "odd").exists()
+
+
+def test_two_sources_of_one_name(puller, hub, registry, weights):
+    registry.add("library/gpt2", "latest", model=weights)
+    hub.add("gpt2", {"gpt2-Q8_0.gguf": weights})
+    puller.pull("ollama:gpt2")
+    said = puller.run("pull", "hf:gpt2", code=1).stderr
+    assert "gpt2 is there already, from ollama:gpt2" in said and "hearth rm gpt2" in said
+
+
+def test_short_names(puller, hub, weights):
+    catalog = {m["name"]: m for m in json.loads(puller.run("--json", "models", "catalog").stdout)}
+    repo = catalog["tinyllama"]["repo"]
+    stem = repo.split("/")[1].removesuffix("-GGUF")
+    hub.add(repo, {f"{stem}.Q8_0.gguf": weights, f"{stem}.Q4_K_M.gguf": weights[:-1] + b"x"})
+    (pulled,) = puller.pull("tinyllama")
+    assert pulled["source"] == f"hf:{repo}" and pulled["quantization"] == "Q8_0"
+    assert puller.pull("tinyllama:latest")[0]["up_to_date"]
+    assert puller.pull("TinyLlama:q4_k_m")[0]["quantization"] == "Q4_K_M"
+    # What was fetched by a short name is found by it.
+    found = json.loads(puller.run("--json", "models", "find", "tinyllama:q8_0").stdout)["path"]
+    assert found.endswith("Q8_0.gguf")
+    assert json.loads(puller.run("--json", "show", "tinyllama").stdout)["name"].startswith(repo)
+    said = puller.run("pull", "tinyllama:99b", code=1).stderr
+    assert "tinyllama has no '99b'; there are 1.1b" in said
+
+
+def test_the_users_own_short_names(puller, hub, weights):
+    hub.add("me/mine", {"mine-Q8_0.gguf": weights})
+    (puller.home / "hearth").mkdir(exist_ok=True)
+    file = puller.home / "hearth" / "catalog.yaml"
+    file.write_text("models:\n  - {name: mine, description: my own, tags: {x: {repo: me/mine}}}\n")
+    assert puller.pull("mine")[0]["source"] == "hf:me/mine"
+    file.write_text("models:\n  - {name: mine}\n")
+    said = puller.run("pull", "mine", code=1).stderr
+    assert "catalog.yaml, line 2: 'mine' has no tags" in said
+    assert puller.run("list").returncode == 0, "the rest goes on"
+
+
+def test_the_catalogue_is_searched(puller, serve):
+    names = lambda *words: [m["name"] for m in json.loads(puller.run("--json", "models", "search", *words).stdout)]  # noqa: E731
+    assert "tinyllama" in names("tinyllama") and names("qwencoder") == names("QwenCoder") != []
+    assert set(names("embed", "--tag", "feature-extraction")) <= set(names("embed"))
+    assert names("no such model at all") == [] and puller.run("search", "nothing-like-it", code=1).stderr.startswith("hearth: the catalogue has nothing")
+    server = serve(home=puller.home)
+    assert server.http.get("/hearth/v1/catalog").json() == json.loads(puller.run("--json", "models", "catalog").stdout)
+    assert [m["name"] for m in server.http.get("/hearth/v1/search", params={"q": "tinyllama"}).json()] == names("tinyllama")
+    listed = json.loads(puller.run("--json", "list-models").stdout)
+    assert {"ember", "tinyllama"} <= {m["name"] for m in listed}
+    assert {m["name"]: m["installed"] for m in listed}["tinyllama"] is False
