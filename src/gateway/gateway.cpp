@@ -52,6 +52,7 @@ Gateway::~Gateway() = default;
 http::RoutePolicy Gateway::policy(const http::RequestHead& head) const {
   auto policy = router_.policy(head);
   policy.refusal = check(head);
+  if (!policy.refusal) prepare_blob(head, policy);
   return policy;
 }
 

@@ -65,6 +65,10 @@ class Gateway final : public http::Service {
   [[nodiscard]] rt::Task<void> load_only(http::Request request, dialect::ollama::OllamaCall parsed, dialect::Edge edge,
                                          http::ResponseWriter& writer);
   [[nodiscard]] Result<store::Reference> pull_reference(const std::string& text, const http::Request& request) const;
+  class BlobSink;
+  void add_blob_routes();
+  // Where the body of an upload goes.
+  void prepare_blob(const http::RequestHead& head, http::RoutePolicy& policy) const;
   [[nodiscard]] rt::Task<void> create_ollama(http::Request request, http::ResponseWriter& writer);
   [[nodiscard]] rt::Task<void> pull_ollama(http::Request request, http::ResponseWriter& writer);
   [[nodiscard]] rt::Task<void> pull_native(http::Request request, http::ResponseWriter& writer);

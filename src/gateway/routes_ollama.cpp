@@ -3,6 +3,7 @@
 #include "base/strings.hpp"
 #include "dialect/ollama/ollama.hpp"
 #include "gateway/gateway.hpp"
+#include "store/blobs.hpp"
 #include "store/modelfile.hpp"
 
 namespace hearth::gateway {
@@ -16,6 +17,18 @@ namespace ollama = dialect::ollama;
 namespace {
 
 using ParseOllama = Result<ollama::OllamaCall> (*)(std::string_view body, const dialect::Edge& edge);
+
+constexpr std::string_view kBlobs = "/api/blobs/";
+
+Result<store::fetch::Digest> blob_digest(std::string_view text) {
+  const auto digest = store::fetch::parse_digest(text);
+  if (!digest || digest->kind != store::fetch::Digest::Kind::kSha256)
+    return fail(
+        ErrorCode::kInvalidRequest,
+        fmt::format("'{}' is no digest; it looks like sha256: and 64 hex digits", base::one_line(text.substr(0, 100))),
+        "digest");
+  return *digest;
+}
 
 }  // namespace
 
@@ -41,6 +54,7 @@ void Gateway::add_ollama_routes() {
   router_.add(Method::kPost, "/api/embed", model_route(ollama::parse_embed, kOllama), policy);
   router_.add(Method::kPost, "/api/embeddings", model_route(ollama::parse_embeddings, kOllama), policy);
 
+  add_blob_routes();
   router_.add(Method::kGet, "/", [this](Request request, RouteArgs, ResponseWriter& writer) -> rt::Task<void> {
     // Ollama's own clients look for their server's greeting.
     const auto agent = request.headers.get("user-agent").value_or("");
@@ -107,6 +121,77 @@ void Gateway::add_ollama_routes() {
               });
 }
 
+// What a client uploads goes to the disk while it arrives.
+class Gateway::BlobSink final : public http::BodySink {
+ public:
+  BlobSink(rt::WorkThreads& work, store::Home home, store::fetch::Digest digest)
+      : work_(work), home_(std::move(home)), digest_(std::move(digest)) {}
+
+  rt::Task<Result<void>> take(std::string piece) override {
+    co_return co_await work_.run([&]() -> Result<void> {
+      if (!begun_) {
+        begun_ = true;
+        std::error_code error;
+        if (std::filesystem::exists(store::blob_path(home_, digest_), error)) return {};
+        HEARTH_TRY(auto begun, store::BlobUpload::begin(home_, digest_));
+        upload_.emplace(std::move(begun));
+      }
+      return upload_ ? upload_->add(piece) : Result<void>{};
+    });
+  }
+  // True: the blob is new.
+  rt::Task<Result<bool>> finish() {
+    co_return co_await work_.run([&]() -> Result<bool> {
+      if (!begun_) return fail(ErrorCode::kInvalidRequest, "the body is empty", "digest");
+      if (!upload_) return false;
+      HEARTH_CHECK(upload_->finish());
+      return true;
+    });
+  }
+
+ private:
+  rt::WorkThreads& work_;
+  store::Home home_;
+  store::fetch::Digest digest_;
+  bool begun_ = false;
+  std::optional<store::BlobUpload> upload_;  // none for a blob that is here
+};
+
+void Gateway::prepare_blob(const http::RequestHead& head, http::RoutePolicy& policy) const {
+  if (head.method != Method::kPost || !head.path.starts_with(kBlobs)) return;
+  const auto digest = blob_digest(std::string_view(head.path).substr(kBlobs.size()));
+  if (!digest)
+    policy.refusal = digest.error();
+  else
+    policy.sink = std::make_shared<BlobSink>(work_, library_.home(), *digest);
+}
+
+void Gateway::add_blob_routes() {
+  constexpr base::Bytes kBlobMax{1ULL << 40};
+  router_.add(Method::kHead, "/api/blobs/{digest}",
+              [this](Request, RouteArgs args, ResponseWriter& writer) -> rt::Task<void> {
+                const auto digest = blob_digest(args.get("digest"));
+                const bool here = digest && co_await work_.run([&] {
+                  std::error_code error;
+                  return std::filesystem::exists(store::blob_path(library_.home(), *digest), error);
+                });
+                http::Response response;
+                response.status = here ? 200 : 404;
+                co_await send(writer, std::move(response));
+              });
+  router_.add(Method::kPost, "/api/blobs/{digest}",
+              [this](Request request, RouteArgs, ResponseWriter& writer) -> rt::Task<void> {
+                const auto done = co_await std::static_pointer_cast<BlobSink>(request.sink)->finish();
+                http::Response response;
+                response.status = done && *done ? 201 : 200;
+                if (!done)
+                  co_await send_error(writer, kOllama, done.error(), request);
+                else
+                  co_await send(writer, std::move(response));
+              },
+              {.body_max = kBlobMax});
+}
+
 rt::Task<void> Gateway::create_ollama(Request request, ResponseWriter& writer) {
   auto call = ollama::parse_create(request.body);
   std::vector<std::string> notes;
@@ -122,7 +207,14 @@ rt::Task<void> Gateway::create_ollama(Request request, ResponseWriter& writer) {
       call->settings.chat_template.clear();
       call->ignored.emplace_back("template");
     }
-    return library_.create(call->model, call->from, call->settings);
+    if (call->files.empty()) return library_.create(call->model, call->from, call->settings);
+    std::map<std::string, store::fetch::Digest> files;
+    for (const auto& [name, text] : call->files) {
+      HEARTH_TRY(files[name], blob_digest(text));
+    }
+    HEARTH_CHECK(
+        store::create_from_blobs(library_.home(), call->model, files, call->settings, base::rfc3339(clock_.wall())));
+    return library_.find(call->model);
   });
   if (!made) {
     co_await send_error(writer, kOllama, made.error(), request);

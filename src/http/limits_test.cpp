@@ -241,6 +241,48 @@ TEST(Limits, allBodiesTogetherAreBounded) {
   EXPECT_TRUE(has(third.read_response(), "200 OK"));
 }
 
+// Counts what it takes, and refuses what goes beyond a limit.
+class CountingSink final : public BodySink {
+ public:
+  explicit CountingSink(std::size_t max) : max_(max) {}
+  rt::Task<Result<void>> take(std::string piece) override {
+    bytes += piece.size();
+    longest = std::max(longest, piece.size());
+    if (bytes > max_) co_return fail(ErrorCode::kInvalidRequest, "the sink is full");
+    co_return Result<void>{};
+  }
+  std::size_t bytes = 0;
+  std::size_t longest = 0;
+
+ private:
+  std::size_t max_;
+};
+
+TEST(Limits, aBodyWithASinkIsHeldNowhere) {
+  Limits limits;
+  limits.bodies_max = base::Bytes{1000};
+  TestServer server(
+      [](Request request, ResponseWriter& writer) -> rt::Task<void> {
+        const auto& sink = dynamic_cast<CountingSink&>(*request.sink);
+        EXPECT_TRUE(request.body.empty());
+        EXPECT_LT(sink.longest, 1'000'000U);
+        co_await reply(writer, std::to_string(sink.bytes));
+      },
+      limits);
+  server.service.body_max = base::Bytes{8'000'000};
+  server.service.make_sink = [] { return std::make_shared<CountingSink>(5'000'000); };
+  RawClient client(server.endpoint());
+  client.send(post_of(5'000'000));
+  EXPECT_TRUE(has(client.read_response(), "\r\n\r\n5000000"));
+  client.send("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n2\r\nef\r\n0\r\n\r\n");
+  EXPECT_TRUE(has(client.read_response(), "\r\n\r\n6"));
+  client.send(post_of(0));
+  EXPECT_TRUE(has(client.read_response(), "\r\n\r\n0"));
+  client.send(post_of(6'000'000));
+  const std::string refused = client.read_response();
+  EXPECT_TRUE(has(refused, "HTTP/1.1 400 ") && has(refused, "the sink is full")) << refused;
+}
+
 TEST(Limits, aBodyThatIsStillArrivingMakesRoomLast) {
   Limits limits;
   limits.connections_max = 2;

@@ -1,11 +1,15 @@
 #pragma once
 
 #include <initializer_list>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "base/result.hpp"
+#include "rt/task.hpp"
 
 namespace hearth::http {
 
@@ -43,8 +47,17 @@ struct RequestHead {
   std::string peer;               // "127.0.0.1:53422", "unix"
   bool peer_is_loopback = false;  // unix sockets count as loopback
 };
+// Where a body goes that is too large to be held.
+class BodySink {
+ public:
+  virtual ~BodySink() = default;
+  // Called piece by piece while the body arrives; not to return is the backpressure. An error refuses the request.
+  [[nodiscard]] virtual rt::Task<Result<void>> take(std::string piece) = 0;
+};
+
 struct Request : RequestHead {
   std::string body;
+  std::shared_ptr<BodySink> sink;  // where its body went, if its policy had one
 };
 
 struct ResponseHead {

@@ -35,7 +35,8 @@ class ResponseWriter {
 
 struct RoutePolicy {
   base::Bytes body_max{32ULL << 20};
-  std::optional<Error> refusal{};  // set: answered by refuse() with its status, before the body is read
+  std::shared_ptr<BodySink> sink{};  // takes the body instead of memory
+  std::optional<Error> refusal{};    // set: answered by refuse() with its status, before the body is read
 };
 
 // Something that answers requests: a router, a middleware, a proxy, the gateway. Called on the connection's loop.

@@ -56,8 +56,11 @@ class FunctionService final : public Service {
  public:
   explicit FunctionService(Handler handler) : handler_(std::move(handler)) {}
   base::Bytes body_max{1ULL << 20};
+  std::function<std::shared_ptr<BodySink>()> make_sink;  // for every request, where it is set
 
-  [[nodiscard]] RoutePolicy policy(const RequestHead&) const override { return {.body_max = body_max}; }
+  [[nodiscard]] RoutePolicy policy(const RequestHead&) const override {
+    return {.body_max = body_max, .sink = make_sink ? make_sink() : nullptr};
+  }
   [[nodiscard]] rt::Task<void> serve(Request request, ResponseWriter& writer) override {
     return handler_(std::move(request), writer);
   }

@@ -1,6 +1,8 @@
 """Models with settings of their own: Modelfiles, /api/create, and what requests and answers make of them."""
+import hashlib
 import json
-
+import os
+import socket
 import subprocess
 
 import ollama
@@ -8,6 +10,7 @@ import pytest
 
 from support import server as servers
 from support.text import ASK
+from support.wait import until
 
 MODELFILE = """
 # one that is brief
@@ -156,3 +159,76 @@ def test_weights_outlive_the_name_they_came_under(cli, stories_path):
     assert cli.run("rm", "too").returncode == 0
     assert not file.exists() and not folder.exists() and names() == {"ember"}
     assert "hidden" not in json.loads((cli.home / "hearth" / "registry.json").read_text())
+
+
+def sha256(content):
+    return "sha256:" + hashlib.sha256(content).hexdigest()
+
+
+def blobs_of(server):
+    folder = server.home / "hearth" / "models" / ".blobs"
+    return sorted(os.listdir(folder)) if folder.exists() else []
+
+
+def test_a_file_is_sent_and_made_a_model(serve, stories_path):
+    """As `ollama create` does with a GGUF file."""
+    server = serve()
+    client = ollama.Client(host=server.url)
+    digest = client.create_blob(stories_path)
+    assert digest == sha256(stories_path.read_bytes())
+    assert server.http.head(f"/api/blobs/{digest}").status_code == 200 and len(blobs_of(server)) == 1
+    assert server.http.post(f"/api/blobs/{digest}", content=stories_path.read_bytes()).status_code == 200, "it is there"
+    assert client.create("me/tales:v1", files={"stories.gguf": digest}, system="Tell.", parameters={"num_predict": 2}).status == "success"
+    assert blobs_of(server) == [] and server.http.head(f"/api/blobs/{digest}").status_code == 404
+    folder = server.home / "hearth" / "models" / "me" / "tales"
+    assert sorted(p.name for p in folder.iterdir()) == ["hearth.json", "tales@v1.gguf"]
+    assert [m.model for m in client.list().models if "tales" in m.model] == ["me/tales:v1"]
+    assert client.generate("me/tales:v1", "Once").eval_count == 2
+    assert client.show("me/tales:v1").modelfile.count("SYSTEM Tell.") == 1
+    client.delete("me/tales:v1")
+    assert not folder.exists()
+
+
+def test_an_upload_in_pieces_is_not_held_in_memory(serve):
+    """More than all bodies together may hold, and never much of it in memory."""
+    server = serve()
+    size, piece = 1 << 30, os.urandom(1 << 20)
+    hashed = hashlib.sha256()
+    for _ in range(size // len(piece)):
+        hashed.update(piece)
+    url = f"/api/blobs/sha256:{hashed.hexdigest()}"
+    answer = server.http.post(url, content=(piece for _ in range(size // len(piece))))
+    assert answer.status_code == 201, answer.text
+    peak = int(next(line for line in open(f"/proc/{server.pid}/status") if line.startswith("VmHWM")).split()[1])
+    assert peak < 60_000, f"{peak} kB"
+
+
+@pytest.mark.parametrize("length", [0, 100_000], ids=["empty", "content"])
+def test_a_wrong_upload_leaves_nothing(serve, length):
+    server = serve()
+    answer = server.http.post("/api/blobs/" + sha256(b"other"), content=b"x" * length)
+    assert answer.status_code == 400 and ("has digest" in answer.text or "empty" in answer.text), answer.text
+    assert server.http.post("/api/blobs/sha256:12", content=b"x").status_code == 400
+    assert blobs_of(server) == []
+
+
+def test_an_upload_that_breaks_off_leaves_nothing(serve):
+    server = serve()
+    with socket.create_connection(("127.0.0.1", server.port)) as client:
+        client.sendall(f"POST /api/blobs/{sha256(b'x')} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n".encode() + b"y" * 100_000)
+        until(lambda: blobs_of(server), "the upload has begun")
+    until(lambda: not blobs_of(server), "what had come is gone")
+
+
+def test_a_file_that_is_no_model_stays_a_blob(serve):
+    server = serve()
+    client = ollama.Client(host=server.url)
+    content = b"GGUF, it says, and is not" * 100
+    server.http.post("/api/blobs/" + sha256(content), content=content)
+    with pytest.raises(ollama.ResponseError, match="GGUF"):
+        client.create("bad", files={"x.gguf": sha256(content)})
+    assert len(blobs_of(server)) == 1 and not (server.home / "hearth" / "models" / "bad").exists()
+    with pytest.raises(ollama.ResponseError, match="POST /api/blobs"):
+        client.create("bad", files={"x.gguf": sha256(b"never sent")})
+    with pytest.raises(ollama.ResponseError, match="safetensors"):
+        client.create("bad", files={"x.safetensors": sha256(content)})

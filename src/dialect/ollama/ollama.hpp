@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -57,9 +58,10 @@ struct PullCall {
 [[nodiscard]] std::string pull_file(std::string_view name, std::string_view digest, std::uint64_t total,
                                     std::uint64_t completed);
 struct CreateCall {
-  std::string model;      // to make
-  std::string from;       // a model; empty where `modelfile` says it
-  std::string modelfile;  // hearth's addition: as text, instead of the fields
+  std::string model;                         // to make
+  std::string from;                          // a model; empty where `modelfile` says it
+  std::string modelfile;                     // hearth's addition: as text, instead of the fields
+  std::map<std::string, std::string> files;  // instead of `from`: digests of blobs by file name
   domain::ModelSettings settings;
   bool stream = true;
   std::vector<std::string> ignored;

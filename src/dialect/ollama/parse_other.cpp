@@ -90,31 +90,43 @@ Result<PullCall> parse_pull(std::string_view body) {
   return call;
 }
 
+namespace {
+
+// What the model is to be made of: one of three.
+void read_base(Object& in, CreateCall& call) {
+  in.text("from", call.from);
+  in.text("modelfile", call.modelfile);
+  in.object("files", [&](Object& files) {
+    for (const auto& name : files.keys()) files.text(name, call.files[name]);
+  });
+  if (int{!call.from.empty()} + int{!call.modelfile.empty()} + int{!call.files.empty()} != 1)
+    in.fail("from", "must name a model to begin with (or send files or a modelfile, one of the three)");
+}
+
+}  // namespace
+
 Result<CreateCall> parse_create(std::string_view body) {
   CreateCall call;
   auto& settings = call.settings;
-  HEARTH_TRY(
-      json::Report report, json::read_object(body, [&](Object& in) {
-        read_either_name(in, call.model);
-        in.text("from", call.from);
-        in.text("modelfile", call.modelfile);
-        if (call.from.empty() == call.modelfile.empty())
-          in.fail("from", "must name a model to begin with (or send a modelfile, not both)");
-        in.boolean("stream", call.stream);
-        in.object("parameters", [&](Object& parameters) { domain::read_parameters(parameters, settings); });
-        in.text("system", settings.system);
-        in.text("template", settings.chat_template);
-        if (const auto messages = in.get("messages")) domain::read_settings_messages(*messages, settings.messages);
-        if (const auto license = in.get("license")) {
-          const auto texts = license->is_array() ? common::read_texts(*license) : std::vector{license->text()};
-          for (const auto& text : texts) settings.license += (settings.license.empty() ? "" : "\n\n") + text;
-        }
-        for (const auto* name : {"quantize", "files", "adapters", "draft_files", "draft_quantize", "remote_host"}) {
-          if (in.has(name)) in.fail(name, "is not supported by this version");
-          in.accept(name);
-        }
-        in.ignore({"renderer", "parser", "requires", "info"});
-      }));
+  HEARTH_TRY(json::Report report, json::read_object(body, [&](Object& in) {
+               read_either_name(in, call.model);
+               read_base(in, call);
+               in.boolean("stream", call.stream);
+               in.object("parameters", [&](Object& parameters) { domain::read_parameters(parameters, settings); });
+               in.text("system", settings.system);
+               in.text("template", settings.chat_template);
+               if (const auto messages = in.get("messages"))
+                 domain::read_settings_messages(*messages, settings.messages);
+               if (const auto license = in.get("license")) {
+                 const auto texts = license->is_array() ? common::read_texts(*license) : std::vector{license->text()};
+                 for (const auto& text : texts) settings.license += (settings.license.empty() ? "" : "\n\n") + text;
+               }
+               for (const auto* name : {"quantize", "adapters", "draft_files", "draft_quantize", "remote_host"}) {
+                 if (in.has(name)) in.fail(name, "is not supported by this version");
+                 in.accept(name);
+               }
+               in.ignore({"renderer", "parser", "requires", "info"});
+             }));
   call.ignored = std::move(report.ignored);
   return call;
 }

@@ -200,6 +200,7 @@ rt::Task<Connection::Next> Connection::admit(RequestParser& parser) {
     co_return co_await refuse(parser, std::move(error), 500, true);
   }
   if (policy.refusal) co_return co_await refuse(parser, *std::move(policy.refusal), 0, true);
+  sink_ = std::move(policy.sink);
   const base::Bytes max = policy.body_max;
   parser.limit_body(max);
   const auto declared = parser.declared_length();
@@ -220,11 +221,19 @@ rt::Task<Connection::Next> Connection::admit(RequestParser& parser) {
 rt::Task<Connection::Next> Connection::read_body(RequestParser& parser, BodyBytes& held) {
   const Limits& limits = server_->limits;
   const auto begin = std::chrono::steady_clock::now();
+  std::uint64_t received = 0;
   while (!parser.done()) {
     const auto fed = parser.feed(wire_->input());
     if (!fed) co_return co_await refuse(parser, fed.error(), base::traits(fed.error().code).http_status, false);
     wire_->consume(fed->consumed);
-    if (!held.add(fed->consumed)) {
+    received += fed->consumed;
+    if (sink_) {
+      std::string piece = std::exchange(parser.body(), {});
+      if (piece.empty()) {
+        // a chunk's header
+      } else if (auto taken = co_await sink_->take(std::move(piece)); !taken)
+        co_return co_await refuse(parser, std::move(taken).error(), 0, false);
+    } else if (!held.add(fed->consumed)) {
       parser.body() = {};
       held.drop();
       co_return co_await refuse(parser, overloaded("the request bodies in flight are too large together; try again"),
@@ -235,7 +244,7 @@ rt::Task<Connection::Next> Connection::read_body(RequestParser& parser, BodyByte
       Error error{.code = ErrorCode::kInvalidRequest, .message = "malformed chunked request body"};
       co_return co_await refuse(parser, std::move(error), 400, false);
     }
-    const std::chrono::seconds earned(held.count() / limits.body_rate_min.count);
+    const std::chrono::seconds earned(received / limits.body_rate_min.count);
     const auto left = limits.body_grace + earned - (std::chrono::steady_clock::now() - begin);
     const bool slow = left < limits.body_idle_timeout;
     const auto input = co_await wire_->more(base::Deadline::after(slow ? left : limits.body_idle_timeout));
@@ -262,6 +271,7 @@ rt::Task<bool> Connection::handle(RequestParser& parser) {
   Request request;
   static_cast<RequestHead&>(request) = parser.head();  // a copy: refuse() may need the head after a failure
   request.body = std::move(parser.body());
+  request.sink = std::move(sink_);
 
   wire_->relax();
   active_ = &writer;

@@ -81,7 +81,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Peer peer_;
   Registry::Ticket ticket_;
   Phase phase_ = Phase::kHeader;
-  WireWriter* active_ = nullptr;  // while a handler runs
+  std::shared_ptr<BodySink> sink_;  // of the request that is being read
+  WireWriter* active_ = nullptr;    // while a handler runs
   boost::asio::cancellation_signal cancelled_;
 };
 
