@@ -104,7 +104,7 @@ Result<void> take(const Instruction& in, Modelfile& out) {
     settings.system = in.value;
   } else if (in.word == "TEMPLATE") {
     if (is_go_template(in.value))
-      out.without_effect.push_back("TEMPLATE (in Go's language; the model's own jinja template is used)");
+      out.without_effect.emplace_back("TEMPLATE (in Go's language; the model's own jinja template is used)");
     else
       settings.chat_template = in.value;
   } else if (in.word == "MESSAGE") {

@@ -30,6 +30,10 @@ bool is_repository(std::string_view name) {
   return parts.size() <= 2 && std::ranges::all_of(parts, is_part);
 }
 
+bool looks_like_path(std::string_view text) {
+  return text.starts_with('/') || text.starts_with("./") || text.starts_with("../") || text.starts_with("~/");
+}
+
 std::unexpected<Error> bad(std::string_view text, std::string_view why) {
   return fail(ErrorCode::kInvalidRequest,
               fmt::format("'{}' {}; a model is NAME[:TAG], hf:ORG/NAME[@REVISION][:QUANTISATION], "
@@ -97,7 +101,7 @@ Result<Reference> parse_reference(std::string_view text) {
     if (text.empty()) return bad(whole, "has no path after 'file:'");
     return Reference{.kind = Kind::kFile, .name = std::string(text), .revision = {}, .selector = {}};
   }
-  if (text.starts_with('/') || text.starts_with("./") || text.starts_with("../") || text.starts_with("~/"))
+  if (looks_like_path(text))
     return Reference{.kind = Kind::kFile, .name = std::string(text), .revision = {}, .selector = {}};
   HEARTH_TRY(auto out, parse_hub(text, whole));
   out.kind = Kind::kName;
@@ -112,7 +116,7 @@ std::string to_text(const Reference& r) {
     case Kind::kName: return r.name + revision + selector;
     case Kind::kHub: return "hf:" + r.name + revision + selector;
     case Kind::kOllama: return "ollama:" + r.name + selector;
-    case Kind::kFile: return "file:" + r.name;
+    case Kind::kFile: return looks_like_path(r.name) ? r.name : "file:" + r.name;
     case Kind::kUrl:
     case Kind::kS3: return r.name;
   }

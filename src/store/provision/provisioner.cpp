@@ -289,7 +289,7 @@ Result<bool> Provisioner::fetch_missing(const Publication& published, const Choi
              }));
   HEARTH_TRY(auto known, Manifest::load(folder));
   Manifest manifest = known ? *std::move(known) : Manifest{};
-  if (known && manifest.has_weights() && manifest.source != published.source)
+  if (manifest.has_weights() && manifest.source != published.source)
     return fail(ErrorCode::kConflict,
                 fmt::format("{} is there already, from {}; to have {} instead, first: hearth rm {}", published.folder,
                             manifest.source, published.source, published.folder),
