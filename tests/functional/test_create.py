@@ -200,7 +200,8 @@ def test_an_upload_in_pieces_is_not_held_in_memory(serve):
     answer = server.http.post(url, content=(piece for _ in range(size // len(piece))))
     assert answer.status_code == 201, answer.text
     peak = int(next(line for line in open(f"/proc/{server.pid}/status") if line.startswith("VmHWM")).split()[1])
-    assert peak < 60_000, f"{peak} kB"
+    # AddressSanitizer keeps what was freed for a while, some 256 MB; the body would be 1 GiB.
+    assert peak < (700_000 if b"__asan_init" in servers.HEARTH.read_bytes() else 60_000), f"{peak} kB"
 
 
 @pytest.mark.parametrize("length", [0, 100_000], ids=["empty", "content"])
