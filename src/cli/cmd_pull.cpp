@@ -42,7 +42,8 @@ int pull(Context& context, const PullCommand& options) {
 
 void declare_pull(CLI::App& sub, PullCommand& o) {
   sub.add_option("REF", o.refs,
-                 "ORG/NAME or hf:ORG/NAME[@REVISION][:QUANTISATION] of the Hugging Face hub, or https://.../NAME.gguf")
+                 "a short name (hearth search), [hf:]ORG/NAME[@REVISION][:QUANTISATION] of the Hugging Face hub, "
+                 "ollama:NAME[:TAG], or https://.../NAME.gguf")
       ->required();
 }
 

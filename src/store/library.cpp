@@ -7,7 +7,6 @@
 
 #include "base/files.hpp"
 #include "base/strings.hpp"
-#include "store/catalog.hpp"
 #include "store/file_lock.hpp"
 #include "store/gguf.hpp"
 #include "store/manifest.hpp"
@@ -142,15 +141,28 @@ Result<LibraryEntry> Library::find(std::string_view text) const {
   return not_found(text);
 }
 
+// Parsed again only when a file of it has changed: requests come by short names too.
+std::shared_ptr<const Catalog> Library::catalog() const {
+  const auto files = home_.catalogs();
+  std::vector<fs::file_time_type> times;
+  for (const auto& file : files) {
+    std::error_code error;
+    const auto time = fs::last_write_time(file, error);
+    times.push_back(error ? fs::file_time_type{} : time);
+  }
+  return catalog_.with([&](CachedCatalog& cached) {
+    if (cached.times == times) return cached.catalog;
+    auto loaded = Catalog::load(files);
+    if (!loaded) log_.warn("{}", loaded.error().message);
+    cached = {.times = times, .catalog = loaded ? std::make_shared<const Catalog>(*std::move(loaded)) : nullptr};
+    return cached.catalog;
+  });
+}
+
 const LibraryEntry* Library::by_short_name(std::string_view name, const std::vector<LibraryEntry>& all) const {
   if (name.contains('/')) return nullptr;
-  const auto catalog = Catalog::load(home_.catalogs());
-  if (!catalog) {
-    if (warned_.with([&](auto& known) { return known.insert(catalog.error().message).second; }))
-      log_.warn("{}", catalog.error().message);
-    return nullptr;
-  }
-  const auto match = catalog->find(name);
+  const auto catalog = this->catalog();
+  const auto match = catalog ? catalog->find(name) : std::nullopt;
   if (!match) return nullptr;
   const auto meant = [&](const LibraryEntry& e) {
     return base::equals_ignore_case(e.name.path(), match->tag.repo) &&

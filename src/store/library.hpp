@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -13,6 +14,7 @@
 #include "base/result.hpp"
 #include "domain/model_card.hpp"
 #include "domain/model_name.hpp"
+#include "store/catalog.hpp"
 #include "store/home.hpp"
 
 namespace hearth::store {
@@ -72,8 +74,14 @@ class Library {
     std::filesystem::file_time_type manifest_time;
     domain::ModelCard card;
   };
+  struct CachedCatalog {
+    std::vector<std::filesystem::file_time_type> times;
+    std::shared_ptr<const Catalog> catalog;  // none if a file of it is broken
+  };
+  [[nodiscard]] std::shared_ptr<const Catalog> catalog() const;
   Home home_;
   base::Log& log_;
+  mutable base::Guarded<CachedCatalog> catalog_;
   mutable base::Guarded<std::map<std::string, CachedCard>> cards_;
   mutable base::Guarded<std::set<std::string>> warned_;  // what the log knows about the registry
 };
