@@ -4,10 +4,13 @@
 #include "base/bytes.hpp"
 #include "cli/commands.hpp"
 #include "cli/progress_bar.hpp"
+#include "cli/provisioner.hpp"
+#include "cli/pull.hpp"
 #include "cli/terminal.hpp"
 #include "json/reader.hpp"
 #include "json/writer.hpp"
 #include "store/disk_usage.hpp"
+#include "store/provision/installed.hpp"
 #include "store/provision/verify.hpp"
 
 namespace hearth::cli {
@@ -18,6 +21,10 @@ namespace provision = store::provision;
 struct NoOptions {};
 struct VerifyCommand {
   std::vector<std::string> refs;
+};
+struct UpdateCommand {
+  std::vector<std::string> refs;
+  bool check = false;
 };
 struct OneArgument {
   std::string text;
@@ -111,6 +118,60 @@ int disk_usage(Context& context, const NoOptions&) {
   return kExitOk;
 }
 
+// [{name, reference, up_to_date, revision, files, size}]: what the sources have that is not here.
+Result<std::string> check_updates(const Context& context, const std::vector<provision::Installed>& models) {
+  const base::SystemClock clock;
+  const provision::Provisioner provisioner(provisioner_options(context.settings, context.home), clock, *context.log);
+  const InterruptScope interrupt;
+  auto how = pull_options(context.settings);
+  how.stop = interrupt.token();
+  json::Writer w;
+  w.begin_array();
+  for (const auto& model : models) {
+    HEARTH_TRY(const auto changes, provisioner.check(model.reference, how));
+    w.begin_object().field("name", model.id).field("reference", to_text(model.reference));
+    w.field("up_to_date", changes.up_to_date()).field("revision", changes.revision).key("files").begin_array();
+    for (const auto& file : changes.files) w.value(file);
+    w.end_array().field("size", changes.size).end_object();
+    if (context.globals.json || context.globals.quiet) continue;
+    if (changes.up_to_date())
+      fmt::print("{} is up to date\n", model.id);
+    else
+      fmt::print("{} can be updated: {} in {} file(s)\n", model.id, base::human({changes.size}), changes.files.size());
+  }
+  w.end_array();
+  return std::move(w).take();
+}
+
+int update(Context& context, const UpdateCommand& options) {
+  if (const auto error = refuse_remote(context, "update")) return report(*error);
+  const store::Library library(context.home, *context.log);
+  const auto entries = entries_of(library, options.refs);
+  if (!entries) return report(entries.error());
+  const auto models = provision::installed(library, *entries);
+  if (!models) return report(models.error());
+  if (options.check) {
+    const auto checked = check_updates(context, *models);
+    if (!checked) return report(checked.error());
+    if (context.globals.json) fmt::print("{}\n", *checked);
+    return kExitOk;
+  }
+  boost::json::array all;
+  for (const auto& model : *models) {
+    auto pulled = pull_model(context, to_text(model.reference));
+    if (!pulled) return report(pulled.error());
+    const bool was_here = pulled->get_object().at("up_to_date").as_bool();
+    if (!context.globals.json && !context.globals.quiet)
+      fmt::print("{} {}\n", model.id, was_here ? "is up to date" : "is updated");
+    all.push_back(*std::move(pulled));
+  }
+  if (context.globals.json)
+    fmt::print("{}\n", json::to_text(all));
+  else if (models->empty() && !context.globals.quiet)
+    fmt::print("nothing that was fetched from a source\n");
+  return kExitOk;
+}
+
 int find(Context& context, const OneArgument& options) {
   if (const auto error = refuse_remote(context, "find")) return report(*error);
   const store::Library library(context.home, *context.log);
@@ -148,6 +209,13 @@ void add_store(CLI::App& models, Command& command) {
       [](CLI::App& sub, VerifyCommand& o) { sub.add_option("REF", o.refs, "model ids"); }, verify);
   add_command<NoOptions>(
       models, command, "disk-usage", "what the downloaded models take", [](CLI::App&, NoOptions&) {}, disk_usage);
+  add_command<UpdateCommand>(
+      models, command, "update", "fetch what has changed at the sources of models (default: of all)",
+      [](CLI::App& sub, UpdateCommand& o) {
+        sub.add_option("REF", o.refs, "model ids");
+        sub.add_flag("--check", o.check, "only say what there is");
+      },
+      update);
   add_command<OneArgument>(
       models, command, "find", "where a model's weight file is; exit 1 if it is not here",
       [](CLI::App& sub, OneArgument& o) { sub.add_option("REF", o.text, "model id")->required(); }, find);

@@ -44,6 +44,8 @@ TEST(Parser, EveryCommandIsUnderstood) {
         "models verify a b",
         "models disk-usage",
         "models catalog",
+        "models update",
+        "models update a b --check",
         "models search a b --tag 1b",
         "search a",
         "list-models",

@@ -113,6 +113,26 @@ def test_short_names(puller, hub, weights):
     assert "tinyllama has no '99b'; there are 1.1b" in said
 
 
+def test_update_fetches_what_changed(puller, hub, registry, weights):
+    repository = hub.add("org/tiny", {"tiny-Q8_0.gguf": weights, "tiny-Q4_0.gguf": weights + b"\0" * 32})
+    hub.add("org/still", {"still-Q8_0.gguf": weights})
+    registry.add("library/small", "1b", model=weights)
+    for reference in ("org/tiny:Q8_0", "org/tiny:Q4_0", "org/still", "ollama:small:1b"):
+        puller.pull(reference)
+    update = lambda *more: {m["name"]: m for m in json.loads(puller.run("--json", "models", "update", *more).stdout)}  # noqa: E731
+    assert all(m["up_to_date"] for m in update().values())
+    repository.update({"tiny-Q8_0.gguf": weights + b"\0" * 64, "tiny-Q4_0.gguf": weights + b"\0" * 32})
+    sent = hub.bytes_sent
+    checked = update("--check")
+    assert {n: m["up_to_date"] for n, m in checked.items()} == {"org/still": True, "org/tiny": True, "org/tiny:q8_0": False, "small:1b": True}
+    assert checked["org/tiny:q8_0"]["files"] == ["tiny-Q8_0.gguf"] and checked["org/tiny:q8_0"]["size"] == len(weights) + 64
+    assert hub.bytes_sent - sent < 20_000, "asking fetches nothing"
+    assert puller.run("models", "update", "org/still").stdout == "org/still is up to date\n"
+    assert "org/tiny:q8_0 is updated" in puller.run("models", "update").stdout
+    assert (puller.models / "org/tiny/tiny-Q8_0.gguf").read_bytes() == weights + b"\0" * 64
+    assert all(m["up_to_date"] for m in update("--check").values())
+
+
 def test_the_users_own_short_names(puller, hub, weights):
     hub.add("me/mine", {"mine-Q8_0.gguf": weights})
     (puller.home / "hearth").mkdir(exist_ok=True)

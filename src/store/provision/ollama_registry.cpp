@@ -112,6 +112,13 @@ std::string token_address(std::string_view challenge) {
 
 Result<std::string> OllamaRegistry::token(const std::string& address, const std::stop_token& stop) const {
   std::string out;
+  const auto here = fetch::origin_of(options_.endpoint);
+  const auto there = fetch::origin_of(address);
+  if (!there || (here && *there != *here && !there->starts_with("https://")))
+    return fail(ErrorCode::kForbidden,
+                fmt::format("{} sends to {} for a token; that is not followed", fetch::host_of(options_.endpoint),
+                            fetch::printable(address)),
+                "model");
   const auto answer = fetch::get({.url = address, .headers = {}}, options_.net, kManifestBytesMax, stop);
   if (answer && answer->status == 200)
     (void)json::read_object(answer->body, [&](json::Object& in) {

@@ -35,6 +35,7 @@ class Registry {
   std::string token;    // needed, if any
   bool refuse = false;  // gives none
   bool lie = false;     // of blobs
+  std::string realm;    // where tokens are said to be; empty = here
 
  private:
   Reply answer(const Seen& seen) {
@@ -43,7 +44,7 @@ class Registry {
     if (!token.empty() && seen.header("authorization") != "Bearer " + token)
       return {.status = 401,
               .headers = {fmt::format(R"(www-authenticate: Bearer realm="{}",service="reg",scope="repository:x:pull")",
-                                      server_.url("/token"))}};
+                                      realm.empty() ? server_.url("/token") : realm)}};
     if (seen.path == "/v2/library/tiny/manifests/1b" || seen.path == "/v2/me/tiny/manifests/latest")
       return {.content = manifest()};
     for (const auto& [kind, content] : layers_) {
@@ -112,6 +113,11 @@ TEST(OllamaRegistry, AsksForATokenWhereOneIsWanted) {
   const auto found = registry.look_up("ollama:tiny:1b");
   ASSERT_TRUE(found) << found.error().message;
   EXPECT_EQ(found->headers, (std::vector<std::string>{"authorization: Bearer abc"}));
+  registry.realm = "http://elsewhere.invalid/token";
+  const auto sent_away = registry.look_up("ollama:tiny:1b");
+  ASSERT_FALSE(sent_away);
+  EXPECT_EQ(sent_away.error().code, ErrorCode::kForbidden) << sent_away.error().message;
+  registry.realm.clear();
   registry.refuse = true;
   const auto refused = registry.look_up("ollama:tiny:1b");
   ASSERT_FALSE(refused);

@@ -196,6 +196,24 @@ Result<Pulled> Provisioner::pull(const Reference& asked, const PullOptions& opti
   return pulled(published, choice, folder_of(published), !fetched);
 }
 
+Result<Changes> Provisioner::check(const Reference& asked, const PullOptions& options) const {
+  if (options_.offline) return fail(ErrorCode::kUnavailable, "HF_HUB_OFFLINE forbids to ask");
+  HEARTH_TRY(const auto wish, resolve(asked));
+  HEARTH_TRY(const Source* const source, source_of(wish.reference));
+  HEARTH_TRY(const auto published, source->look_up(wish.reference, options.stop));
+  HEARTH_TRY(const auto choice, choose_from(published, wish, options));
+  HEARTH_CHECK(check_names(published, choice));
+  const auto folder = folder_of(published);
+  HEARTH_TRY(const auto known, Manifest::load(folder));
+  Changes out{.revision = published.revision};
+  for (const auto& file : choice.files) {
+    if (known && is_as_published(*known, published.source, folder, file)) continue;
+    out.files.push_back(file.name);
+    out.size += file.size.value_or(0);
+  }
+  return out;
+}
+
 // A model whose name was deleted while its weights were in use is wanted again.
 Result<void> Provisioner::show_again(const Publication& published) const {
   HEARTH_TRY(const auto registry, Registry::load(options_.home.registry()));

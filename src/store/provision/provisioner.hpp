@@ -61,6 +61,14 @@ struct Pulled {
 // library.
 [[nodiscard]] std::string to_json(const Pulled& pulled, std::string_view name);
 
+// What a source has now, against what is here.
+struct Changes {
+  std::string revision;            // of the source
+  std::vector<std::string> files;  // new or changed there
+  std::uint64_t size = 0;          // bytes of those, as far as the source tells
+  [[nodiscard]] bool up_to_date() const { return files.empty(); }
+};
+
 struct ProvisionerOptions {
   Home home;
   HubOptions hub;
@@ -79,6 +87,8 @@ class Provisioner {
   // Fetches what `reference` means, or says that it is there. Errors: as Source::look_up, choose and fetch::download;
   // kCancelled keeps what has come.
   [[nodiscard]] Result<Pulled> pull(const Reference& reference, const PullOptions& options) const;
+  // Whether pull would fetch anything. Writes nothing. Errors: as pull; kUnavailable offline.
+  [[nodiscard]] Result<Changes> check(const Reference& reference, const PullOptions& options) const;
 
  private:
   // A reference as the catalogue reads it, with the names of files to choose from.
