@@ -7,6 +7,7 @@ find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(yaml-cpp REQUIRED)
+find_package(pugixml REQUIRED)
 find_package(prometheus-cpp REQUIRED COMPONENTS core)
 find_package(CURL 7.85 REQUIRED)  # headers; the library is loaded when it is needed
 find_package(PkgConfig REQUIRED)

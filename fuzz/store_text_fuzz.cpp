@@ -1,5 +1,5 @@
-// Modelfiles, manifests of Ollama's registry, catalogues and settings: any bytes give a value or an error; a Modelfile
-// that was read is written back the same.
+// Modelfiles, manifests of Ollama's registry, catalogues, settings, XML of S3 and profiles: any bytes give a value or
+// an error; a Modelfile that was read is written back the same.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -8,18 +8,21 @@
 #include "domain/json/settings_json.hpp"
 #include "store/catalog.hpp"
 #include "store/modelfile.hpp"
+#include "store/ollama_manifest.hpp"
 #include "store/provision/ollama_registry.hpp"
+#include "store/provision/s3_options.hpp"
+#include "store/provision/s3_xml.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace hearth;
   if (size == 0) return 0;
   const std::string_view text(reinterpret_cast<const char*>(data + 1), size - 1);
   domain::ModelSettings settings;
-  switch (data[0] % 4) {
+  switch (data[0] % 6) {
     case 0:
       if (const auto file = store::Modelfile::parse(text)) settings = file->settings;
       break;
-    case 1: (void)store::provision::OllamaManifest::parse(text); break;
+    case 1: (void)store::OllamaManifest::parse(text); break;
     case 2:
       if (const auto catalog = store::Catalog::parse(text, "fuzz")) {
         for (const auto& model : catalog->models()) {
@@ -29,9 +32,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       break;
     case 3:
       for (const auto* kind : {"system", "params", "messages", "template", "license"})
-        store::provision::add_layer(kind, std::string(text), settings);
+        (void)store::add_layer(kind, std::string(text), settings);
       (void)store::provision::token_address(text);
       break;
+    case 4:
+      (void)store::provision::S3Listing::parse(text);
+      (void)store::provision::S3Failure::parse(text);
+      (void)store::provision::parse_upload_id(text);
+      break;
+    case 5: (void)store::provision::ini_section(text, "default"); break;
   }
   // What was understood survives hearth.json.
   domain::ModelSettings back;

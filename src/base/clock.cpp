@@ -3,7 +3,6 @@
 #include <charconv>
 #include <cmath>
 #include <ctime>
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 namespace hearth::base {
@@ -11,9 +10,21 @@ namespace hearth::base {
 using namespace std::chrono;
 
 std::string rfc3339(WallTime time) {
-  const auto whole = floor<seconds>(time);
-  const auto nanos = duration_cast<nanoseconds>(time - whole).count();
-  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:09}Z", fmt::gmtime(system_clock::to_time_t(whole)), nanos);
+  const auto day = floor<days>(time);
+  const year_month_day date(day);
+  const hh_mm_ss clock(duration_cast<nanoseconds>(time - day));
+  std::string out = "0000-00-00T00:00:00.000000000Z";
+  const auto put = [&out](std::size_t last, std::int64_t number) {  // over the zeros that end there
+    for (; number > 0; number /= 10) out[last--] = static_cast<char>('0' + number % 10);
+  };
+  put(3, static_cast<int>(date.year()));
+  put(6, static_cast<unsigned>(date.month()));
+  put(9, static_cast<unsigned>(date.day()));
+  put(12, clock.hours().count());
+  put(15, clock.minutes().count());
+  put(18, clock.seconds().count());
+  put(28, clock.subseconds().count());
+  return out;
 }
 
 std::int64_t unix_seconds(WallTime time) { return floor<seconds>(time).time_since_epoch().count(); }

@@ -1,6 +1,7 @@
 #include "base/error.hpp"
 
 #include <array>
+#include <utility>
 
 namespace hearth::base {
 namespace {
@@ -47,3 +48,39 @@ ErrorCode error_code_from_name(std::string_view name) {
 }
 
 }  // namespace hearth::base
+
+namespace hearth {
+
+void raise(Error error) {
+  switch (error.code) {
+    case ErrorCode::kInvalidRequest:
+    case ErrorCode::kUnsupported:
+    case ErrorCode::kContextLength:
+    case ErrorCode::kMethodNotAllowed:
+    case ErrorCode::kPayloadTooLarge:
+    case ErrorCode::kHeaderTooLarge:
+    case ErrorCode::kUnsupportedMedia: throw ValidationError(std::move(error));
+    case ErrorCode::kModelNotFound: throw ModelNotFoundError(std::move(error));
+    case ErrorCode::kInsufficientMemory: throw MemoryError(std::move(error));
+    case ErrorCode::kOverloaded:
+    case ErrorCode::kRateLimited:
+    case ErrorCode::kModelLoadFailed:
+    case ErrorCode::kBackendCrashed:
+    case ErrorCode::kBackendError:
+    case ErrorCode::kStreamCut:
+    case ErrorCode::kTimeout:
+    case ErrorCode::kShuttingDown:
+    case ErrorCode::kUnavailable: throw BackendError(std::move(error));
+    case ErrorCode::kUnauthorized:
+    case ErrorCode::kForbidden:
+    case ErrorCode::kHostNotAllowed:
+    case ErrorCode::kNotFound:
+    case ErrorCode::kConflict:
+    case ErrorCode::kCancelled:
+    case ErrorCode::kIo:
+    case ErrorCode::kInternal: break;
+  }
+  throw HearthError(std::move(error));
+}
+
+}  // namespace hearth

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/bytes.hpp"
+#include "base/clock.hpp"
 #include "base/result.hpp"
 
 namespace hearth::base {
@@ -16,11 +17,17 @@ namespace hearth::base {
 // content. Missing parent folders are made.
 [[nodiscard]] Result<void> write_file_atomically(const std::filesystem::path& path, std::string_view content);
 
+// The same, readable for its owner alone.
+[[nodiscard]] Result<void> write_private_file(const std::filesystem::path& path, std::string_view content);
+
 // The same without waiting for the disk: a kill of this process leaves the old or the new content, a power failure may
 // leave neither.
 [[nodiscard]] Result<void> replace_file(const std::filesystem::path& path, std::string_view content);
 // Makes renames in `folder` last.
 [[nodiscard]] Result<void> sync_folder(const std::filesystem::path& folder);
+
+// When the content changed last; the epoch if that cannot be told.
+[[nodiscard]] WallTime modified_time(const std::filesystem::path& path);
 
 // $HOME, or the password database's entry.
 [[nodiscard]] std::filesystem::path home_folder();

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <fcntl.h>
@@ -40,7 +41,9 @@ Result<std::string> read_file(const std::filesystem::path& path, Bytes limit) {
   const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd.ok()) return io_error("cannot read", path, errno);
   std::string out;
-  char buffer[16384];
+  if (struct stat found{}; ::fstat(fd.get(), &found) == 0 && found.st_size > 0)
+    out.reserve(std::min(static_cast<std::size_t>(found.st_size), limit.count));
+  char buffer[65536];
   while (true) {
     const auto n = ::read(fd.get(), buffer, sizeof buffer);
     if (n < 0 && errno == EINTR) continue;
@@ -57,8 +60,11 @@ namespace {
 
 enum class Wait { kForDisk, kNot };
 
-Result<void> write_temp(const std::filesystem::path& temp, std::string_view content, Wait wait) {
-  const Fd fd(::open(temp.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+constexpr mode_t kPublic = 0644;
+constexpr mode_t kPrivate = 0600;
+
+Result<void> write_temp(const std::filesystem::path& temp, std::string_view content, Wait wait, mode_t mode) {
+  const Fd fd(::open(temp.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
   if (!fd.ok()) return io_error("cannot write", temp, errno);
   while (!content.empty()) {
     const auto n = ::write(fd.get(), content.data(), content.size());
@@ -70,13 +76,13 @@ Result<void> write_temp(const std::filesystem::path& temp, std::string_view cont
   return {};
 }
 
-Result<void> replace(const std::filesystem::path& path, std::string_view content, Wait wait) {
+Result<void> replace(const std::filesystem::path& path, std::string_view content, Wait wait, mode_t mode = kPublic) {
   std::error_code error;
   const auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
   std::filesystem::create_directories(folder, error);
   if (error) return fail(ErrorCode::kIo, fmt::format("cannot make folder {}: {}", folder.string(), error.message()));
   const auto temp = folder / fmt::format(".{}.{}.tmp", path.filename().string(), random_id(8));
-  auto written = write_temp(temp, content, wait);
+  auto written = write_temp(temp, content, wait, mode);
   if (written && ::rename(temp.c_str(), path.c_str()) != 0) written = io_error("cannot write", path, errno);
   if (!written) {
     ::unlink(temp.c_str());
@@ -90,6 +96,9 @@ Result<void> replace(const std::filesystem::path& path, std::string_view content
 Result<void> write_file_atomically(const std::filesystem::path& path, std::string_view content) {
   return replace(path, content, Wait::kForDisk);
 }
+Result<void> write_private_file(const std::filesystem::path& path, std::string_view content) {
+  return replace(path, content, Wait::kForDisk, kPrivate);
+}
 Result<void> replace_file(const std::filesystem::path& path, std::string_view content) {
   return replace(path, content, Wait::kNot);
 }
@@ -98,6 +107,13 @@ Result<void> sync_folder(const std::filesystem::path& folder) {
   const Fd dir(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!dir.ok() || ::fsync(dir.get()) != 0) return io_error("cannot sync folder", folder, errno);
   return {};
+}
+
+WallTime modified_time(const std::filesystem::path& path) {
+  std::error_code error;
+  const auto time = std::filesystem::last_write_time(path, error);
+  if (error) return {};
+  return std::chrono::time_point_cast<WallTime::duration>(std::chrono::file_clock::to_sys(time));
 }
 
 std::filesystem::path home_folder() {

@@ -1,55 +1,8 @@
 #pragma once
 
-#include <concepts>
-#include <expected>
-#include <string>
-#include <type_traits>
 #include <utility>
 
 #include "base/error.hpp"
-
-namespace hearth::base {
-
-// A value or an Error. Expected failures travel in it; exceptions are for bugs and allocation only.
-// std::expected plus [[nodiscard]] and `map`/`and_then` (which libstdc++ 12 lacks).
-template <class T>
-class [[nodiscard]] Result : public std::expected<T, Error> {
- public:
-  using value_type = T;
-  using std::expected<T, Error>::expected;
-
-  template <class F>
-  auto map(F&& f) && {
-    using U = std::remove_cvref_t<std::invoke_result_t<F, T&&>>;
-    if (!this->has_value()) return Result<U>(std::unexpected(std::move(this->error())));
-    return Result<U>(std::forward<F>(f)(*std::move(*this)));
-  }
-  template <class F>
-  auto and_then(F&& f) && {
-    using R = std::remove_cvref_t<std::invoke_result_t<F, T&&>>;
-    if (!this->has_value()) return R(std::unexpected(std::move(this->error())));
-    return std::forward<F>(f)(*std::move(*this));
-  }
-};
-
-template <>
-class [[nodiscard]] Result<void> : public std::expected<void, Error> {
- public:
-  using std::expected<void, Error>::expected;
-};
-
-// `return fail(ErrorCode::kNotFound, "model 'x' not found");` converts to any Result<T>.
-[[nodiscard]] inline std::unexpected<Error> fail(ErrorCode code, std::string message, std::string param = {}) {
-  return std::unexpected(Error{.code = code, .message = std::move(message), .param = std::move(param)});
-}
-[[nodiscard]] inline std::unexpected<Error> fail(Error error) { return std::unexpected(std::move(error)); }
-
-}  // namespace hearth::base
-
-namespace hearth {
-using base::fail;
-using base::Result;
-}  // namespace hearth
 
 // HEARTH_TRY(auto x, expr): declares x from a Result, or returns its error. The CO form is for coroutines.
 #define HEARTH_CONCAT_(a, b) a##b

@@ -4,6 +4,8 @@
 #include <array>
 #include <cctype>
 #include <charconv>
+#include <cstdint>
+#include <cstring>
 #include <random>
 
 namespace hearth::base {
@@ -43,6 +45,17 @@ std::size_t valid_bytes(std::string_view text, std::size_t pos, std::size_t& len
     ++n;
   }
   return n;
+}
+
+// How many bytes at the beginning are ASCII, counted in eights: most of any text.
+std::size_t ascii_bytes(std::string_view text) {
+  constexpr std::uint64_t kHighBits = 0x8080808080808080;
+  std::size_t count = 0;
+  for (std::uint64_t eight = 0; count + sizeof eight <= text.size(); count += sizeof eight) {
+    std::memcpy(&eight, text.data() + count, sizeof eight);
+    if ((eight & kHighBits) != 0) break;
+  }
+  return count;
 }
 
 constexpr std::string_view kBase64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -118,7 +131,7 @@ std::size_t complete_utf8_prefix(std::string_view text) {
 }
 
 bool is_valid_utf8(std::string_view text) {
-  for (std::size_t pos = 0; pos < text.size();) {
+  for (std::size_t pos = 0; (pos += ascii_bytes(text.substr(pos))) < text.size();) {
     std::size_t length = 0;
     const std::size_t valid = valid_bytes(text, pos, length);
     if (valid == 0 || valid != length) return false;

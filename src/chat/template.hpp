@@ -22,15 +22,16 @@ enum class Ending {
   kClosed,  // nothing: the conversation as it stands
 };
 
-// A jinja chat template, parsed once. Rendering is thread-safe and allocates only for itself.
+// A chat template, in jinja or in Go's template language as Ollama's models have it (docs/store.md), parsed once. Which
+// of the two is seen from its text. Rendering is thread-safe and allocates only for itself.
 // Roles, tools, tool calls, tool results and thinking of the history are passed to the template; of other parts only
 // text is supported, the rest is kUnsupported. Tools that may not be called (tool_choice none) are not shown to the
 // model.
 class ChatTemplate {
  public:
   // An empty `source` gives ChatML, the format that llama.cpp assumes for a model without a template (is_default()
-  // tells). `bos` and `eos` are the texts of the model's tokens; the prompt has the BOS text where the template puts
-  // it. kModelLoadFailed: not a template; the message has the parser's complaint.
+  // tells). `bos` and `eos` are the texts of the model's tokens, which jinja templates put into the prompt themselves.
+  // kModelLoadFailed: not a template; the message has the parser's complaint.
   [[nodiscard]] static Result<ChatTemplate> create(std::string source, std::string bos, std::string eos);
 
   ChatTemplate(ChatTemplate&&) noexcept;
@@ -38,7 +39,8 @@ class ChatTemplate {
   ~ChatTemplate();
 
   // kInvalidRequest with the template's complaint if it refuses the conversation; kUnsupported for what it cannot
-  // express. `now` is what the template's date functions see.
+  // express; one in Go's language knows no kClosed, and always continues an answer that stands last. `now` is what the
+  // template's date functions see.
   [[nodiscard]] Result<RenderedPrompt> render(
       const domain::ChatRequest& request, Ending ending = Ending::kAuto,
       std::chrono::system_clock::time_point now = std::chrono::system_clock::now()) const;

@@ -3,83 +3,14 @@
 #include <fmt/format.h>
 #include <map>
 #include <utility>
-#include <variant>
 #include <vector>
 
+#include "chat/entries.hpp"
 #include "json/reader.hpp"
 #include "json/writer.hpp"
 
 namespace hearth::chat {
 namespace {
-
-// One message as a template sees it.
-struct Entry {
-  std::string role;
-  std::string content;
-  std::string thinking;
-  std::vector<domain::ToolCallPart> calls;
-  std::string tool_call_id;
-  std::string tool_name;
-};
-
-// Takes a conversation apart: each tool result becomes a message of its own, with the name of the tool it answers where
-// the request leaves it out.
-class Splitter {
- public:
-  Result<void> add(const domain::Message& message, std::size_t index) {
-    begin(message.role);
-    bool results = false;
-    for (std::size_t i = 0; i < message.parts.size(); ++i) {
-      if (const auto* result = std::get_if<domain::ToolResultPart>(&message.parts[i])) {
-        add_result(*result, message.role);
-        results = true;
-      } else if (!std::visit([this](const auto& part) { return take(part); }, message.parts[i])) {
-        return fail(ErrorCode::kUnsupported, "this model takes text only, not images, audio or files",
-                    fmt::format("messages[{}].content[{}]", index, i));
-      }
-    }
-    if (touched_ || !results) out_.push_back(std::move(current_));
-    return {};
-  }
-  std::vector<Entry> take_all() && { return std::move(out_); }
-
- private:
-  void begin(domain::Role role) {
-    current_ = {};
-    current_.role = domain::to_string(role);
-    touched_ = false;
-  }
-  void add_result(const domain::ToolResultPart& part, domain::Role role) {
-    if (touched_) out_.push_back(std::move(current_));
-    const auto named = names_.find(part.id);
-    out_.push_back({.role = "tool",
-                    .content = part.text,
-                    .thinking = {},
-                    .calls = {},
-                    .tool_call_id = part.id,
-                    .tool_name = part.name.empty() && named != names_.end() ? named->second : part.name});
-    begin(role);
-  }
-  bool said(std::string& where, const std::string& text) { return touched_ = true, where += text, true; }
-  bool take(const domain::TextPart& part) { return said(current_.content, part.text); }
-  bool take(const domain::RefusalPart& part) { return said(current_.content, part.text); }
-  bool take(const domain::ThinkingPart& part) { return said(current_.thinking, part.text); }
-  bool take(const domain::ToolCallPart& part) {
-    touched_ = true;
-    names_[part.id] = part.name;
-    current_.calls.push_back(part);
-    return true;
-  }
-  template <class Other>
-  bool take(const Other&) {
-    return false;
-  }
-
-  std::vector<Entry> out_;
-  Entry current_;
-  bool touched_ = false;                      // something was said in current_
-  std::map<std::string, std::string> names_;  // tool call id -> tool
-};
 
 void write_content(json::Writer& w, std::string_view text, bool typed) {
   w.key("content");
@@ -121,14 +52,14 @@ void write_message(json::Writer& w, const Entry& entry, const TemplateTraits& tr
 
 Result<void> write_tools(json::Writer& w, const domain::ChatRequest& request) {
   w.key("tools");
-  if (request.tools.empty() || request.tool_choice.mode == domain::ToolChoice::Mode::kNone) {
+  if (!offers_tools(request)) {
     w.null();
     return {};
   }
   w.begin_array();
   for (std::size_t i = 0; i < request.tools.size(); ++i) {
     const domain::Tool& tool = request.tools[i];
-    const std::string parameters = tool.parameters.empty() ? R"({"type":"object","properties":{}})" : tool.parameters;
+    const std::string parameters(parameters_of(tool));
     if (!json::parse(parameters))
       return fail(ErrorCode::kInvalidRequest, "a tool's parameters must be a JSON schema",
                   fmt::format("tools[{}].parameters", i));
@@ -140,21 +71,9 @@ Result<void> write_tools(json::Writer& w, const domain::ChatRequest& request) {
   return {};
 }
 
-std::string_view effort_name(domain::Reasoning::Effort effort) {
-  using enum domain::Reasoning::Effort;
-  switch (effort) {
-    case kMinimal: return "minimal";
-    case kLow: return "low";
-    case kMedium: return "medium";
-    case kHigh: return "high";
-    case kMax: return "max";
-    case kDefault:
-    case kNone: break;
-  }
-  return {};
-}
+}  // namespace
 
-// Variables by name as JSON; the request's own win. A value that is no JSON is taken as a string.
+// A value that is no JSON is taken as a string.
 std::map<std::string, std::string> extra_variables(const domain::ChatRequest& request) {
   std::map<std::string, std::string> all;
   const auto effort = request.reasoning.effort;
@@ -174,14 +93,9 @@ std::map<std::string, std::string> extra_variables(const domain::ChatRequest& re
   return all;
 }
 
-}  // namespace
-
 Result<std::string> template_variables(const domain::ChatRequest& request, const TemplateTraits& traits,
                                        const PromptFrame& frame) {
-  Splitter splitter;
-  for (std::size_t i = 0; i < request.messages.size(); ++i) HEARTH_CHECK(splitter.add(request.messages[i], i));
-  auto entries = std::move(splitter).take_all();
-  if (entries.empty()) return fail(ErrorCode::kInvalidRequest, "a chat needs at least one message", "messages");
+  HEARTH_TRY(auto entries, entries_of(request));
   entries.back().content += frame.append;
   json::Writer w;
   w.begin_object().key("messages").begin_array();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -26,5 +27,8 @@ struct PromptFrame {
 // kUnsupported names the part that cannot be passed on (all but text, for now).
 [[nodiscard]] Result<std::string> template_variables(const domain::ChatRequest& request, const TemplateTraits& traits,
                                                      const PromptFrame& frame);
+
+// Further variables by name, as JSON: what the request says of thinking, and its template_arguments, which win.
+[[nodiscard]] std::map<std::string, std::string> extra_variables(const domain::ChatRequest& request);
 
 }  // namespace hearth::chat

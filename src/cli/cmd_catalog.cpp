@@ -75,7 +75,8 @@ int search(Context& context, const SearchOptions& options) {
 
 // What is installed and what could be, one list.
 int list_all_models(Context& context, const NoOptions&) {
-  const auto installed = ModelSource(context).list();
+  const auto text = ModelSource(context).list(false);
+  const auto installed = text ? json::parse(*text) : Result<json::Value>(std::unexpected(text.error()));
   if (!installed) return report(installed.error());
   const auto known = searched(context, "", "");
   if (!known) return report(known.error());

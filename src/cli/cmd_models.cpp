@@ -9,12 +9,16 @@
 #include "cli/model_source.hpp"
 #include "cli/terminal.hpp"
 #include "http/message.hpp"
+#include "json/writer.hpp"
 #include "store/modelfile.hpp"
 
 namespace hearth::cli {
 namespace {
 
 struct NoOptions {};
+struct ListOptions {
+  bool all = false;
+};
 struct RefOptions {
   std::string ref;
 };
@@ -28,6 +32,7 @@ struct ImportOptions {
 struct CreateOptions {
   std::string name;
   std::string file = "Modelfile";
+  std::string quantize;
 };
 struct CopyOptions {
   std::string from;
@@ -53,21 +58,28 @@ std::string count_text(std::uint64_t n) {
   return fmt::format("{}K", n / 1000);
 }
 
-int list_models(Context& context, const NoOptions&) {
-  const auto models = ModelSource(context).list();
-  if (!models) return report(models.error());
+int list_models(Context& context, const ListOptions& options) {
+  const auto text = ModelSource(context).list(options.all);
+  if (!text) return report(text.error());
   if (context.globals.json) {
-    fmt::print("{}\n", json::to_text(*models));
+    std::fwrite(text->data(), 1, text->size(), stdout);  // it can be long; fmt would copy it
+    std::fputc('\n', stdout);
     return kExitOk;
   }
+  const auto models = json::parse(*text);
+  if (!models) return report(models.error());
+  std::vector<std::string> head{"NAME", "SIZE", "PARAMS", "QUANT", "CONTEXT", "TASK"};
+  if (options.all) head.emplace_back("SOURCE");
   std::vector<std::vector<std::string>> rows;
-  for (const auto& m : models->get_array())
+  for (const auto& m : models->get_array()) {
     rows.push_back({text_of(m, "name"), base::human({number_of(m, "size")}), count_text(number_of(m, "parameters")),
                     text_of(m, "quantization"), text_of(m, "context"), text_of(m, "task")});
+    if (options.all) rows.back().push_back(text_of(m, "origin"));
+  }
   if (rows.empty())
     fmt::print(stderr, "no models yet; add a GGUF file with: hearth import PATH\n");
   else
-    print_table({"NAME", "SIZE", "PARAMS", "QUANT", "CONTEXT", "TASK"}, rows, {1, 2, 4});
+    print_table(head, rows, {1, 2, 4});
   return kExitOk;
 }
 
@@ -78,8 +90,8 @@ int show_model(Context& context, const RefOptions& options) {
     fmt::print("{}\n", json::to_text(*info));
     return kExitOk;
   }
-  for (const auto* key : {"name", "path", "format", "architecture", "parameters", "quantization", "size", "context",
-                          "task", "license", "modified_at", "digest"})
+  for (const auto* key : {"name", "path", "origin", "format", "architecture", "parameters", "quantization", "size",
+                          "context", "task", "license", "modified_at", "digest"})
     fmt::print("{:<14}{}\n", key,
                std::string(key) == "size" ? base::human({number_of(*info, key)}) : text_of(*info, key));
   if (context.globals.verbose) {
@@ -101,10 +113,15 @@ int import_model(Context& context, const ImportOptions& options) {
 }
 
 int delete_models(Context& context, const RefsOptions& options) {
+  json::Writer w;
+  w.begin_object().key("deleted").begin_array();
   for (const auto& ref : options.refs) {
     if (const auto done = ModelSource(context).remove(ref); !done) return report(done.error());
-    if (!context.globals.quiet) fmt::print("deleted {}\n", ref);
+    w.value(ref);
+    if (!context.globals.quiet && !context.globals.json) fmt::print("deleted {}\n", ref);
   }
+  w.end_array().end_object();
+  if (context.globals.json) fmt::print("{}\n", w.text());
   return kExitOk;
 }
 
@@ -128,7 +145,11 @@ int create_model(Context& context, const CreateOptions& options) {
   if (!text) return report(text.error());
   const auto parsed = store::Modelfile::parse(*text);
   if (!parsed) return report(parsed.error());
-  const auto made = ModelSource(context).create(options.name, base_of(parsed->from, file), parsed->settings);
+  const auto from = base_of(parsed->from, file);
+  const ModelSource models(context);
+  const auto made = options.quantize.empty()
+                        ? models.create(options.name, from, parsed->settings)
+                        : models.create_quantized(options.name, from, parsed->settings, options.quantize);
   if (!made) return report(made.error());
   if (context.globals.quiet) return kExitOk;
   for (const auto& line : parsed->without_effect) fmt::print(stderr, "without effect: {}\n", line);
@@ -183,6 +204,9 @@ int stop(Context& context, const RefOptions& options) {
 void declare_ref(CLI::App& sub, RefOptions& o) { sub.add_option("MODEL", o.ref, "model id")->required(); }
 void declare_refs(CLI::App& sub, RefsOptions& o) { sub.add_option("MODEL", o.refs, "model ids")->required(); }
 void declare_nothing(CLI::App&, NoOptions&) {}
+void declare_list(CLI::App& sub, ListOptions& o) {
+  sub.add_flag("--all", o.all, "those that other programs have here too (Hugging Face hub, Ollama, LM Studio)");
+}
 void declare_import(CLI::App& sub, ImportOptions& o) {
   sub.add_option("PATH", o.path, "a GGUF file, or a folder with one; it stays where it is")->required();
   sub.add_option("--name", o.name, "id to give it (default: from the file name)")->type_name("N");
@@ -199,15 +223,16 @@ void add_models(CLI::App& app, Command& command) {
   const std::string info_help = "what is known of a model";
   const std::string import_help = "use a GGUF file where it lies";
   const std::string delete_help = "remove a model (an imported file itself is never touched)";
-  add_command<NoOptions>(*models, command, "list", list_help, declare_nothing, list_models);
+  add_command<ListOptions>(*models, command, "list", list_help, declare_list, list_models);
   add_command<RefOptions>(*models, command, "info", info_help, declare_ref, show_model);
   add_command<ImportOptions>(*models, command, "import", import_help, declare_import, import_model);
   add_command<RefsOptions>(*models, command, "delete", delete_help, declare_refs, delete_models);
   add_pull(app, *models, command);
+  add_push(app, *models, command);
   add_store(*models, command);
   add_catalog(app, *models, command);
   add_command<NoOptions>(app, command, "ps", "models that are loaded now", declare_nothing, show_loaded);
-  add_command<NoOptions>(app, command, "list", list_help, declare_nothing, list_models);
+  add_command<ListOptions>(app, command, "list", list_help, declare_list, list_models);
   add_command<RefOptions>(app, command, "show", info_help, declare_ref, show_model);
   add_command<ImportOptions>(app, command, "import", import_help, declare_import, import_model);
   add_command<RefsOptions>(app, command, "delete", delete_help, declare_refs, delete_models)->alias("rm");
@@ -216,6 +241,7 @@ void add_models(CLI::App& app, Command& command) {
       [](CLI::App& sub, CreateOptions& o) {
         sub.add_option("NAME", o.name, "id to give it")->required();
         sub.add_option("-f,--file", o.file, "the Modelfile; - reads it from the input")->capture_default_str();
+        sub.add_option("-q,--quantize", o.quantize, "make the weights this type: q4_K_M, q8_0, ...")->type_name("TYPE");
       },
       create_model);
   add_command<CopyOptions>(

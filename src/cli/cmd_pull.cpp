@@ -31,7 +31,7 @@ int pull(Context& context, const PullCommand& options) {
   boost::json::array all;
   for (const auto& reference : options.refs) {
     auto pulled = pull_model(context, reference);
-    if (!pulled) return report(pulled.error());
+    if (!pulled) return context.remote_asked() ? report(pulled.error()) : report_with_remedy(pulled.error(), "");
     const auto told = tell(context, *pulled);
     if (!told) return report(told.error());
     all.push_back(*std::move(pulled));
@@ -43,7 +43,7 @@ int pull(Context& context, const PullCommand& options) {
 void declare_pull(CLI::App& sub, PullCommand& o) {
   sub.add_option("REF", o.refs,
                  "a short name (hearth search), [hf:]ORG/NAME[@REVISION][:QUANTISATION] of the Hugging Face hub, "
-                 "ollama:NAME[:TAG], or https://.../NAME.gguf")
+                 "ollama:NAME[:TAG], s3://BUCKET/PREFIX[:QUANTISATION], or https://.../NAME.gguf")
       ->required();
 }
 

@@ -4,11 +4,11 @@
 #include "base/bytes.hpp"
 #include "cli/commands.hpp"
 #include "cli/progress_bar.hpp"
-#include "cli/provisioner.hpp"
 #include "cli/pull.hpp"
 #include "cli/terminal.hpp"
 #include "json/reader.hpp"
 #include "json/writer.hpp"
+#include "sdk/provisioner_settings.hpp"
 #include "store/disk_usage.hpp"
 #include "store/provision/installed.hpp"
 #include "store/provision/verify.hpp"
@@ -39,17 +39,6 @@ std::optional<Error> refuse_remote(const Context& context, std::string_view comm
                                       command)};
 }
 
-Result<std::vector<store::LibraryEntry>> entries_of(const store::Library& library,
-                                                    const std::vector<std::string>& refs) {
-  if (refs.empty()) return library.entries();
-  std::vector<store::LibraryEntry> out;
-  for (const auto& ref : refs) {
-    HEARTH_TRY(auto entry, library.find(ref));
-    out.push_back(std::move(entry));
-  }
-  return out;
-}
-
 void print_verified(const provision::Verified& model) {
   fmt::print("{}  {}{}\n", model.ok() ? "ok    " : "BROKEN", model.reference,
              model.ok() && !model.digests_known ? "  (structure only: no digests were published)" : "");
@@ -61,7 +50,7 @@ void print_verified(const provision::Verified& model) {
 int verify(Context& context, const VerifyCommand& options) {
   if (const auto error = refuse_remote(context, "verify")) return report(*error);
   const store::Library library(context.home, *context.log);
-  const auto entries = entries_of(library, options.refs);
+  const auto entries = library.entries(options.refs);
   if (!entries) return report(entries.error());
   StatusLine line;
   const InterruptScope interrupt;
@@ -121,9 +110,10 @@ int disk_usage(Context& context, const NoOptions&) {
 // [{name, reference, up_to_date, revision, files, size}]: what the sources have that is not here.
 Result<std::string> check_updates(const Context& context, const std::vector<provision::Installed>& models) {
   const base::SystemClock clock;
-  const provision::Provisioner provisioner(provisioner_options(context.settings, context.home), clock, *context.log);
+  const provision::Provisioner provisioner(sdk::provisioner_options(context.settings, context.home), clock,
+                                           *context.log);
   const InterruptScope interrupt;
-  auto how = pull_options(context.settings);
+  auto how = sdk::pull_options(context.settings);
   how.stop = interrupt.token();
   json::Writer w;
   w.begin_array();
@@ -146,20 +136,20 @@ Result<std::string> check_updates(const Context& context, const std::vector<prov
 int update(Context& context, const UpdateCommand& options) {
   if (const auto error = refuse_remote(context, "update")) return report(*error);
   const store::Library library(context.home, *context.log);
-  const auto entries = entries_of(library, options.refs);
+  const auto entries = library.entries(options.refs);
   if (!entries) return report(entries.error());
   const auto models = provision::installed(library, *entries);
   if (!models) return report(models.error());
   if (options.check) {
     const auto checked = check_updates(context, *models);
-    if (!checked) return report(checked.error());
+    if (!checked) return report_with_remedy(checked.error(), "");
     if (context.globals.json) fmt::print("{}\n", *checked);
     return kExitOk;
   }
   boost::json::array all;
   for (const auto& model : *models) {
     auto pulled = pull_model(context, to_text(model.reference));
-    if (!pulled) return report(pulled.error());
+    if (!pulled) return report_with_remedy(pulled.error(), "");
     const bool was_here = pulled->get_object().at("up_to_date").as_bool();
     if (!context.globals.json && !context.globals.quiet)
       fmt::print("{} {}\n", model.id, was_here ? "is up to date" : "is updated");

@@ -12,9 +12,11 @@ void add_run(CLI::App& app, Command& command);
 void add_chat(CLI::App& app, Command& command);
 void add_models(CLI::App& app, Command& command);  // models …, list, ps, show, import, delete, copy, stop
 void add_pull(CLI::App& app, CLI::App& models, Command& command);
+void add_push(CLI::App& app, CLI::App& models, Command& command);
 void add_catalog(CLI::App& app, CLI::App& models, Command& command);  // models catalog, search; list-models
 void add_store(CLI::App& models, Command& command);                   // models verify, disk-usage, find, size
-void add_other(CLI::App& app, Command& command);                      // embed, doctor, config, version
+void add_login(CLI::App& app, Command& command);
+void add_other(CLI::App& app, Command& command);  // embed, doctor, config, version
 
 // Adds a subcommand whose action is `run` with options of type Options, filled while parsing.
 template <class Options, class Declare>

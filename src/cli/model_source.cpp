@@ -1,11 +1,16 @@
 #include "cli/model_source.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <filesystem>
 
+#include "cli/progress_bar.hpp"
+#include "cli/terminal.hpp"
 #include "domain/json/settings_json.hpp"
 #include "http/message.hpp"
 #include "json/writer.hpp"
 #include "store/card_json.hpp"
+#include "store/model_info.hpp"
 
 namespace hearth::cli {
 namespace {
@@ -15,32 +20,39 @@ Result<json::Value> parsed(Result<std::string> text) {
   return json::parse(*text);
 }
 
+std::string create_body(const std::string& name, const std::string& from, const domain::ModelSettings& settings,
+                        const std::string& quantize) {
+  json::Writer w;
+  w.begin_object().field("model", name).field("from", from).field("stream", !quantize.empty());
+  if (!quantize.empty()) w.field("quantize", quantize);
+  domain::write_settings(w, settings);
+  w.end_object();
+  return std::move(w).take();
+}
+
 std::string path_of(const std::string& name) { return "/hearth/v1/models/" + http::percent_encode(name); }
 
 }  // namespace
 
-Result<json::Value> ModelSource::list() const {
+Result<std::string> ModelSource::list(bool all) const {
   if (context_.remote_asked()) {
     HEARTH_TRY(const auto client, context_.client());
-    HEARTH_TRY(auto value, parsed(client.models()));
-    return std::move(value.get_object()["models"]);
+    HEARTH_TRY(auto value, parsed(client.models(all)));
+    return json::to_text(value.get_object()["models"]);
   }
   const store::Library library(context_.home, *context_.log);
-  HEARTH_TRY(const auto entries, library.entries());
+  HEARTH_TRY(const auto cards, library.list(all ? store::Scope::kAll : store::Scope::kOwn));
+  constexpr std::size_t kUsualLength = 512;
   json::Writer w;
+  w.reserve(cards.size() * kUsualLength);
   w.begin_array();
-  for (const auto& entry : entries) {
-    const auto card = library.card(entry);
-    if (!card) {
-      context_.log->warn("model {}: {}", entry.id(), card.error().message);
-      continue;
-    }
+  for (const auto& card : cards) {
     w.begin_object();
-    store::write_card_fields(w, *card);
+    store::write_card_fields(w, card);
     w.end_object();
   }
   w.end_array();
-  return json::parse(w.text());
+  return std::move(w).take();
 }
 
 Result<json::Value> ModelSource::info(const std::string& name) const {
@@ -50,8 +62,8 @@ Result<json::Value> ModelSource::info(const std::string& name) const {
   }
   const store::Library library(context_.home, *context_.log);
   HEARTH_TRY(const auto entry, library.find(name));
-  HEARTH_TRY(const auto card, library.card(entry));
-  return json::parse(store::card_json(card));
+  HEARTH_TRY(const auto model, model_info(library, entry));
+  return json::parse(to_json(model));
 }
 
 Result<json::Value> ModelSource::import(const std::string& path, const std::string& name) const {
@@ -67,8 +79,8 @@ Result<json::Value> ModelSource::import(const std::string& path, const std::stri
   }
   store::Library library(context_.home, *context_.log);
   HEARTH_TRY(const auto entry, library.import(absolute, name));
-  HEARTH_TRY(const auto card, library.card(entry));
-  return json::parse(store::card_json(card));
+  HEARTH_TRY(const auto model, model_info(library, entry));
+  return json::parse(to_json(model));
 }
 
 Result<void> ModelSource::remove(const std::string& name) const {
@@ -91,12 +103,36 @@ Result<void> ModelSource::create(const std::string& name, const std::string& fro
     return {};
   }
   HEARTH_TRY(const auto client, context_.client());
-  json::Writer w;
-  w.begin_object().field("model", name).field("from", from).field("stream", false);
-  domain::write_settings(w, settings);
-  w.end_object();
-  HEARTH_TRY(const auto done, client.post("/api/create", std::move(w).take()));
+  HEARTH_TRY(const auto done, client.post("/api/create", create_body(name, from, settings, "")));
   (void)done;
+  return {};
+}
+
+Result<void> ModelSource::create_quantized(const std::string& name, const std::string& from,
+                                           const domain::ModelSettings& settings, const std::string& type) const {
+  HEARTH_TRY(const auto client, context_.remote_asked() ? context_.client() : context_.running_client());
+  StatusLine line;
+  const InterruptScope interrupt;
+  Rate rate;
+  const auto show = [&](const json::Value& said) {
+    if (context_.globals.quiet) return;
+    json::Report report;
+    json::Item(said, "", report).object([&](json::Object& in) {
+      const auto number = [&](const char* key) {
+        const auto item = in.get(key);
+        return item ? static_cast<std::uint64_t>(item->integer(0)) : 0;
+      };
+      const std::string status = in.required_text("status");
+      const auto total = number("total");
+      const auto done = number("completed");
+      rate.add(done, std::chrono::steady_clock::now());
+      const std::size_t room = StatusLine::width() - std::min(StatusLine::width(), status.size() + 3);
+      line.show(total == 0 ? status : status + ": " + progress_line(done, total, rate.per_second(), room));
+    });
+  };
+  HEARTH_TRY(const bool stopped,
+             client.lines("/api/create", create_body(name, from, settings, type), show, interrupt.token()));
+  if (stopped) return fail(ErrorCode::kCancelled, "stopped; nothing was made");
   return {};
 }
 

@@ -14,13 +14,18 @@ class ModelSource {
  public:
   explicit ModelSource(const Context& context) : context_(context) {}
 
-  [[nodiscard]] Result<json::Value> list() const;  // array of models
+  // An array of models as JSON; `all`: those of other programs too.
+  [[nodiscard]] Result<std::string> list(bool all) const;
   [[nodiscard]] Result<json::Value> info(const std::string& name) const;
   [[nodiscard]] Result<json::Value> import(const std::string& path, const std::string& name) const;
   [[nodiscard]] Result<void> remove(const std::string& name) const;
   // `from`: a model, or the absolute path of a GGUF file.
   [[nodiscard]] Result<void> create(const std::string& name, const std::string& from,
                                     const domain::ModelSettings& settings) const;
+  // The same with the weights as another type ("q4_K_M"): work for a server, here or there, with progress on stderr;
+  // Ctrl-C stops it (kCancelled).
+  [[nodiscard]] Result<void> create_quantized(const std::string& name, const std::string& from,
+                                              const domain::ModelSettings& settings, const std::string& type) const;
   [[nodiscard]] Result<void> copy(const std::string& from, const std::string& to) const;
 
  private:

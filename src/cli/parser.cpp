@@ -55,6 +55,7 @@ ParseOutcome parse_command_line(const std::vector<std::string>& arguments) {
   add_run(app, *command);
   add_chat(app, *command);
   add_models(app, *command);
+  add_login(app, *command);
   add_other(app, *command);
   app.get_formatter()->column_width(34);
   try {

@@ -35,11 +35,14 @@ TEST(Parser, EveryCommandIsUnderstood) {
         "chat m --system s",
         "models",
         "models list",
+        "models list --all",
         "models info m",
         "models import p --name n",
         "models delete a b",
         "pull a hf:org/b",
         "models download a",
+        "push a s3://b/p",
+        "models push a s3://b/p --json",
         "models verify",
         "models verify a b",
         "models disk-usage",
@@ -57,6 +60,9 @@ TEST(Parser, EveryCommandIsUnderstood) {
         "import p",
         "delete m",
         "rm m",
+        "create a -q q4_K_M",
+        "login hf",
+        "login hf --forget",
         "copy a b",
         "create a",
         "create a -f Modelfile",
@@ -68,6 +74,7 @@ TEST(Parser, EveryCommandIsUnderstood) {
         "config server.port",
         "version",
         "list --json",
+        "list --all --json",
         "--json list",
         "--server http://x list",
         "models list --json"}) {
@@ -94,7 +101,7 @@ TEST(Parser, FlagsBecomeSettings) {
 
 TEST(Parser, MistakesAreUsageErrors) {
   for (const auto* line : {"frobnicate", "run", "show", "copy a", "run m --temperature 9", "serve --prot 1",
-                           "models nonsense", "run m --max-tokens -1", "pull", "convert x"}) {
+                           "models nonsense", "run m --max-tokens -1", "pull", "push a", "convert x"}) {
     const auto parsed = parse_command_line(words(line));
     EXPECT_FALSE(parsed.command) << line;
     EXPECT_EQ(parsed.exit_code, kExitUsage) << line;

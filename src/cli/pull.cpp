@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include "cli/progress_bar.hpp"
-#include "cli/provisioner.hpp"
 #include "cli/terminal.hpp"
 #include "json/writer.hpp"
+#include "sdk/provisioner_settings.hpp"
 
 namespace hearth::cli {
 namespace {
@@ -89,11 +89,12 @@ View view_of(const json::Value& job) {
 Result<json::Value> pull_here(const Context& context, const std::string& text) {
   HEARTH_TRY(const auto reference, store::parse_reference(text));
   const base::SystemClock clock;
-  const provision::Provisioner provisioner(provisioner_options(context.settings, context.home), clock, *context.log);
+  const provision::Provisioner provisioner(sdk::provisioner_options(context.settings, context.home), clock,
+                                           *context.log);
   const store::Library library(context.home, *context.log);
   Display display(context.globals.quiet || context.globals.json);
   const InterruptScope interrupt;
-  auto how = pull_options(context.settings);
+  auto how = sdk::pull_options(context.settings);
   how.stop = interrupt.token();
   how.on_progress = [&](const provision::PullProgress& progress) { display.show(view_of(progress)); };
   HEARTH_TRY(const auto pulled, provisioner.pull(reference, how));

@@ -10,6 +10,8 @@ namespace hearth::cli {
 [[nodiscard]] bool stdin_is_terminal();
 [[nodiscard]] bool stdout_is_terminal();
 [[nodiscard]] std::string read_all_stdin();
+// One line from the terminal that nobody sees typed, `prompt` before it on stderr.
+[[nodiscard]] std::string read_secret(std::string_view prompt);
 
 // Left-aligned columns as wide as their longest cell; columns named in `right` are right-aligned.
 void print_table(const std::vector<std::string>& header, const std::vector<std::vector<std::string>>& rows,

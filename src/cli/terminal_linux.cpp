@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/signalfd.h>
+#include <termios.h>
 #include <thread>
 #include <unistd.h>
 
@@ -26,6 +27,22 @@ std::string read_all_stdin() {
   std::string out;
   char buffer[8192];
   while (const auto n = std::fread(buffer, 1, sizeof buffer, stdin)) out.append(buffer, n);
+  return out;
+}
+
+std::string read_secret(std::string_view prompt) {
+  fmt::print(stderr, "{}", prompt);
+  termios before{};
+  const bool hidden = ::tcgetattr(STDIN_FILENO, &before) == 0;
+  if (hidden) {
+    termios quiet = before;
+    quiet.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+    ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
+  }
+  std::string out;
+  for (int c = std::getchar(); c != EOF && c != '\n'; c = std::getchar()) out += static_cast<char>(c);
+  if (hidden) ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
+  fmt::print(stderr, "\n");
   return out;
 }
 

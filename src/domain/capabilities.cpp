@@ -92,6 +92,14 @@ std::string_view to_string(Task task) {
   return "unknown";
 }
 
+std::string_view task_name(TaskSet tasks) {
+  if (tasks.has(Task::kComplete)) return "text-generation";
+  if (tasks.has(Task::kEmbed)) return "feature-extraction";
+  if (tasks.has(Task::kClassify)) return "text-classification";
+  if (tasks.has(Task::kTranscribe)) return "automatic-speech-recognition";
+  return "";
+}
+
 std::vector<Task> all_tasks() {
   std::vector<Task> out;
   for (const auto& [t, name] : kTaskNames) out.push_back(t);

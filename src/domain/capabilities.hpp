@@ -41,6 +41,9 @@ class TaskSet {
 };
 [[nodiscard]] std::string_view to_string(Task task);
 [[nodiscard]] std::vector<Task> all_tasks();
+// The one word that registries and hubs have for what a model is for: "text-generation", "feature-extraction",
+// "text-classification", "automatic-speech-recognition"; empty for anything else.
+[[nodiscard]] std::string_view task_name(TaskSet tasks);
 
 // What a loaded model or a remote can do: data, never dynamic_cast.
 struct Capabilities {

@@ -17,6 +17,7 @@ namespace hearth::domain {
 struct ModelCard {
   std::string name;          // id as shown, "org/name" or "org/name:tag"
   std::string path;          // absolute
+  std::string origin;        // "hearth", "registry", "bundled", or the program that it belongs to: "ollama", ...
   std::string format;        // "gguf"
   std::string architecture;  // "llama"
   std::string quantization;  // "Q8_0"

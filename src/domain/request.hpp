@@ -104,7 +104,7 @@ struct ChatRequest {
   Reasoning reasoning;
   Generation generation;
   std::optional<Conversation> conversation;
-  std::string template_override;  // jinja; empty = the model's own
+  std::string template_override;  // jinja or Go's; empty = the model's own
   std::map<std::string, std::string> template_arguments;
   friend bool operator==(const ChatRequest&, const ChatRequest&) = default;
 };

@@ -20,6 +20,7 @@ Gateway::Gateway(store::Library& library, rt::WorkThreads& work, sched::ModelMan
       work_(work),
       manager_(manager),
       pulls_(pulls),
+      creator_(library, work, options.quantizer, clock),
       clock_(clock),
       log_(log),
       options_(std::move(options)),
@@ -154,18 +155,18 @@ http::RouteHandler Gateway::model_route(Parse parse, const Face& face) {
   };
 }
 
-rt::Task<Result<std::vector<domain::ModelCard>>> Gateway::cards() {
-  co_return co_await work_.run([&]() -> Result<std::vector<domain::ModelCard>> {
-    HEARTH_TRY(const auto entries, library_.entries());
-    std::vector<domain::ModelCard> out;
-    for (const auto& entry : entries) {
-      auto card = library_.card(entry);
-      if (card)
-        out.push_back(*std::move(card));
-      else
-        log_.warn("model {}: {}", entry.id(), card.error().message);
-    }
-    return out;
+rt::Task<Result<std::string>> Gateway::listing(store::Scope scope, Render render) {
+  co_return co_await work_.run([&]() -> Result<std::string> {
+    HEARTH_TRY(const auto cards, library_.list(scope));
+    return render(cards);
+  });
+}
+
+rt::Task<Result<std::string>> Gateway::listing_of_servable(Render render) {
+  co_return co_await work_.run([&]() -> Result<std::string> {
+    HEARTH_TRY(auto cards, library_.list(store::Scope::kOwn));
+    std::erase_if(cards, [](const domain::ModelCard& card) { return card.format != "gguf"; });
+    return render(cards);
   });
 }
 

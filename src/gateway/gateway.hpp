@@ -3,6 +3,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "base/clock.hpp"
@@ -10,6 +11,7 @@
 #include "dialect/ollama/ollama.hpp"
 #include "gateway/generate.hpp"
 #include "gateway/metrics.hpp"
+#include "gateway/model_creator.hpp"
 #include "gateway/options.hpp"
 #include "gateway/pull_jobs.hpp"
 #include "http/router.hpp"
@@ -76,8 +78,11 @@ class Gateway final : public http::Service {
   [[nodiscard]] rt::Task<Result<void>> unload_model(std::string name);
   // Unloads it, then removes it from the library.
   [[nodiscard]] rt::Task<Result<void>> remove_model(std::string name);
-  // Cards of all models, newest file times included; unreadable ones are logged and left out.
-  [[nodiscard]] rt::Task<Result<std::vector<domain::ModelCard>>> cards();
+  // A body made of the cards of all models; they can be many, so none of this is done on the loop.
+  using Render = std::function<std::string(std::span<const domain::ModelCard>)>;
+  [[nodiscard]] rt::Task<Result<std::string>> listing(store::Scope scope, Render render);
+  // Hearth's own that this version can run: what other programs' clients are shown.
+  [[nodiscard]] rt::Task<Result<std::string>> listing_of_servable(Render render);
   [[nodiscard]] rt::Task<Result<domain::ModelCard>> card_of(std::string name);
   // Refusals that come before any route; nothing if the request may pass.
   [[nodiscard]] std::optional<Error> check(const http::RequestHead& head) const;
@@ -92,6 +97,7 @@ class Gateway final : public http::Service {
   rt::WorkThreads& work_;
   sched::ModelManager& manager_;
   PullJobs& pulls_;
+  ModelCreator creator_;
   rt::WorkThreads checks_{1, "hearth-verify"};  // minutes of hashing; one model at a time
   const base::Clock& clock_;
   base::Log& log_;

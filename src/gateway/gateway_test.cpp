@@ -2,6 +2,7 @@
 #include "gateway/gateway.hpp"
 
 #include <filesystem>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "json/reader.hpp"
@@ -120,6 +121,16 @@ TEST_F(GatewayTest, ARunnerThatCannotStartIsAnErrorAndNotAHang) {
                                       R"({"model":"ember","messages":[{"role":"user","content":"x"}]})"));
   EXPECT_GE(response.status, 500) << response.body;
   EXPECT_NE(message_of(response).find("hearth-runner"), std::string::npos) << response.body;
+}
+
+TEST_F(GatewayTest, StrangersHaveNoAddressesFetched) {
+  for (const auto* reference : {"https://example.org/a.gguf", "s3://bucket/a"}) {
+    auto r = request(http::Method::kPost, "/hearth/v1/models/pull", fmt::format(R"({{"reference":"{}"}})", reference));
+    r.peer_is_loopback = false;
+    const auto refused = serve(std::move(r));
+    EXPECT_EQ(refused.status, 403) << reference;
+    EXPECT_NE(message_of(refused).find("only a local caller or one with a key"), std::string::npos) << refused.body;
+  }
 }
 
 TEST_F(GatewayTest, HostMustBeOneOfOurs) {

@@ -6,6 +6,7 @@
 
 #include "base/strings.hpp"
 #include "domain/answer.hpp"
+#include "domain/template_language.hpp"
 #include "http/stream_reader.hpp"
 
 namespace hearth::gateway {
@@ -73,10 +74,11 @@ http::ResponseHead stream_head(const http::Headers& headers, dialect::Framing fr
 
 namespace {
 
-bool brings_template(const domain::Request& request) {
-  if (const auto* chat = std::get_if<domain::ChatRequest>(&request)) return !chat->template_override.empty();
-  if (const auto* render = std::get_if<domain::RenderRequest>(&request)) return !render->chat.template_override.empty();
-  return false;
+// One in Go's language is bounded and harms nobody (docs/decisions/0007).
+bool brings_jinja(const domain::Request& request) {
+  const auto* chat = std::get_if<domain::ChatRequest>(&request);
+  if (const auto* render = std::get_if<domain::RenderRequest>(&request)) chat = &render->chat;
+  return chat != nullptr && !chat->template_override.empty() && !domain::is_go_template(chat->template_override);
 }
 
 }  // namespace
@@ -133,6 +135,10 @@ dialect::Edge Generator::edge() const { return {.clock = &clock_, .id = base::ra
 rt::Task<Result<Generator::Model>> Generator::find(std::string name) {
   co_return co_await work_.run([&]() -> Result<Model> {
     HEARTH_TRY(auto entry, library_.find(name));
+    if (entry.format != "gguf")
+      return fail(ErrorCode::kUnsupported,
+                  fmt::format("model '{}' is {}, which this version cannot run; GGUF it can", entry.id(), entry.format),
+                  "model");
     HEARTH_TRY(auto card, library_.card(entry));
     return Model{.entry = std::move(entry), .card = std::move(card)};
   });
@@ -150,9 +156,9 @@ rt::Task<Result<Generator::Run>> Generator::start(const http::Request& request, 
   const auto received = clock_.now();
   HEARTH_CO_CHECK(apply_headers(request.headers, envelope));
   if (envelope.strict) HEARTH_CO_CHECK(check_strict(call.ignored));
-  if (!options_.allow_templates && brings_template(call.request))
+  if (!options_.allow_templates && brings_jinja(call.request))
     co_return fail(ErrorCode::kUnsupported,
-                   "this server takes no chat templates from requests; it would with --allow-templates",
+                   "this server takes no jinja templates from requests; it would with --allow-templates",
                    "template_override");
   HEARTH_CO_TRY(auto model, co_await find(envelope.model));
   const auto context_asked = envelope.context_tokens;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/bytes.hpp"
+#include "sched/quantizer.hpp"
 
 namespace hearth::gateway {
 
@@ -13,8 +14,9 @@ struct GatewayOptions {
   std::vector<std::string> api_keys;       // none = no key is asked for
   std::vector<std::string> allowed_hosts;  // beside the built-in ones
   std::vector<std::string> cors_origins;   // exact origins, or "*"
-  bool allow_templates = false;            // requests may bring a chat template of their own
+  bool allow_templates = false;            // requests may bring a jinja template of their own
   bool any_ip_host = false;                // bound beyond loopback: a Host that is an IP address is fine
+  sched::QuantizerOptions quantizer;
   base::Bytes body_max{64ULL << 20};
   // Headers of a stream wait for the first content at most this long, so that an early failure is an honest status.
   std::chrono::milliseconds header_hold{10'000};

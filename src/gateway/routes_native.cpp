@@ -5,9 +5,9 @@
 #include "gateway/model_json.hpp"
 #include "json/reader.hpp"
 #include "json/writer.hpp"
-#include "store/card_json.hpp"
 #include "store/catalog.hpp"
 #include "store/disk_usage.hpp"
+#include "store/model_info.hpp"
 #include "store/provision/verify.hpp"
 
 namespace hearth::gateway {
@@ -64,21 +64,29 @@ void Gateway::add_native_routes() {
   const http::RoutePolicy policy{.body_max = options_.body_max};
   router_.add(Method::kPost, "/hearth/v1/run", model_route(parse_native, kNative), policy);
 
-  router_.add(Method::kGet, "/hearth/v1/models",
-              [this](Request request, RouteArgs, ResponseWriter& writer) -> rt::Task<void> {
-                const auto all = co_await cards();
-                if (!all)
-                  co_await send_error(writer, kNative, all.error(), request);
-                else
-                  co_await send(writer, json_response(models_json(options_.version, *all, manager_.loaded())));
-              });
+  router_.add(
+      Method::kGet, "/hearth/v1/models", [this](Request request, RouteArgs, ResponseWriter& writer) -> rt::Task<void> {
+        const bool all = http::query_parameter(request.query, "all").value_or("") == "1";
+        const auto loaded = manager_.loaded();
+        auto body = co_await listing(
+            all ? store::Scope::kAll : store::Scope::kOwn,
+            [&](std::span<const domain::ModelCard> cards) { return models_json(options_.version, cards, loaded); });
+        if (!body)
+          co_await send_error(writer, kNative, body.error(), request);
+        else
+          co_await send(writer, json_response(*std::move(body)));
+      });
   router_.add(Method::kGet, "/hearth/v1/models/{m...}",
               [this](Request request, RouteArgs args, ResponseWriter& writer) -> rt::Task<void> {
-                const auto card = co_await card_of(args.get("m"));
-                if (!card)
-                  co_await send_error(writer, kNative, card.error(), request);
+                const auto info = co_await work_.run([&]() -> Result<std::string> {
+                  HEARTH_TRY(const auto entry, library_.find(args.get("m")));
+                  HEARTH_TRY(const auto model, store::model_info(library_, entry));
+                  return to_json(model);
+                });
+                if (!info)
+                  co_await send_error(writer, kNative, info.error(), request);
                 else
-                  co_await send(writer, json_response(store::card_json(*card)));
+                  co_await send(writer, json_response(*info));
               });
   router_.add(Method::kDelete, "/hearth/v1/models/{m...}",
               [this](Request request, RouteArgs args, ResponseWriter& writer) -> rt::Task<void> {
@@ -96,15 +104,16 @@ void Gateway::add_native_routes() {
                   path = in.required_text("path");
                   in.text("name", name);
                 });
-                const auto card = co_await work_.run([&]() -> Result<domain::ModelCard> {
+                const auto imported = co_await work_.run([&]() -> Result<std::string> {
                   HEARTH_CHECK(report);
                   HEARTH_TRY(const auto entry, library_.import(path, name));
-                  return library_.card(entry);
+                  HEARTH_TRY(const auto model, store::model_info(library_, entry));
+                  return to_json(model);
                 });
-                if (!card)
-                  co_await send_error(writer, kNative, card.error(), request);
+                if (!imported)
+                  co_await send_error(writer, kNative, imported.error(), request);
                 else
-                  co_await send(writer, json_response(store::card_json(*card)));
+                  co_await send(writer, json_response(*imported));
               });
   router_.add(
       Method::kPost, "/hearth/v1/models/{m...}/load",

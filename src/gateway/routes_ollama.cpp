@@ -20,16 +20,6 @@ using ParseOllama = Result<ollama::OllamaCall> (*)(std::string_view body, const 
 
 constexpr std::string_view kBlobs = "/api/blobs/";
 
-Result<store::fetch::Digest> blob_digest(std::string_view text) {
-  const auto digest = store::fetch::parse_digest(text);
-  if (!digest || digest->kind != store::fetch::Digest::Kind::kSha256)
-    return fail(
-        ErrorCode::kInvalidRequest,
-        fmt::format("'{}' is no digest; it looks like sha256: and 64 hex digits", base::one_line(text.substr(0, 100))),
-        "digest");
-  return *digest;
-}
-
 }  // namespace
 
 void Gateway::add_ollama_routes() {
@@ -67,11 +57,11 @@ void Gateway::add_ollama_routes() {
     co_await send(writer, json_response(ollama::version_body(options_.version)));
   });
   router_.add(Method::kGet, "/api/tags", [this](Request request, RouteArgs, ResponseWriter& writer) -> rt::Task<void> {
-    const auto all = co_await cards();
-    if (!all)
-      co_await send_error(writer, kOllama, all.error(), request);
+    auto body = co_await listing_of_servable(ollama::tags_body);
+    if (!body)
+      co_await send_error(writer, kOllama, body.error(), request);
     else
-      co_await send(writer, json_response(ollama::tags_body(*all)));
+      co_await send(writer, json_response(*std::move(body)));
   });
   router_.add(Method::kGet, "/api/ps", [this](Request, RouteArgs, ResponseWriter& writer) -> rt::Task<void> {
     std::vector<domain::LoadedModel> models;
@@ -159,7 +149,7 @@ class Gateway::BlobSink final : public http::BodySink {
 
 void Gateway::prepare_blob(const http::RequestHead& head, http::RoutePolicy& policy) const {
   if (head.method != Method::kPost || !head.path.starts_with(kBlobs)) return;
-  const auto digest = blob_digest(std::string_view(head.path).substr(kBlobs.size()));
+  const auto digest = store::blob_digest(std::string_view(head.path).substr(kBlobs.size()));
   if (!digest)
     policy.refusal = digest.error();
   else
@@ -170,7 +160,7 @@ void Gateway::add_blob_routes() {
   constexpr base::Bytes kBlobMax{1ULL << 40};
   router_.add(Method::kHead, "/api/blobs/{digest}",
               [this](Request, RouteArgs args, ResponseWriter& writer) -> rt::Task<void> {
-                const auto digest = blob_digest(args.get("digest"));
+                const auto digest = store::blob_digest(args.get("digest"));
                 const bool here = digest && co_await work_.run([&] {
                   std::error_code error;
                   return std::filesystem::exists(store::blob_path(library_.home(), *digest), error);
@@ -194,40 +184,34 @@ void Gateway::add_blob_routes() {
 
 rt::Task<void> Gateway::create_ollama(Request request, ResponseWriter& writer) {
   auto call = ollama::parse_create(request.body);
-  std::vector<std::string> notes;
-  const auto made = co_await work_.run([&]() -> Result<store::LibraryEntry> {
-    HEARTH_CHECK(call);
-    if (!call->modelfile.empty()) {
-      HEARTH_TRY(auto file, store::Modelfile::parse(call->modelfile));
-      file.settings.merge(call->settings);
-      call->settings = std::move(file.settings);
-      call->from = std::move(file.from);
-      notes = std::move(file.without_effect);
-    } else if (store::is_go_template(call->settings.chat_template)) {
-      call->settings.chat_template.clear();
-      call->ignored.emplace_back("template");
-    }
-    if (call->files.empty()) return library_.create(call->model, call->from, call->settings);
-    std::map<std::string, store::fetch::Digest> files;
-    for (const auto& [name, text] : call->files) {
-      HEARTH_TRY(files[name], blob_digest(text));
-    }
-    HEARTH_CHECK(
-        store::create_from_blobs(library_.home(), call->model, files, call->settings, base::rfc3339(clock_.wall())));
-    return library_.find(call->model);
-  });
-  if (!made) {
-    co_await send_error(writer, kOllama, made.error(), request);
+  if (!call) {
+    co_await send_error(writer, kOllama, std::move(call).error(), request);
     co_return;
   }
-  std::string body;
-  if (call->stream) {
-    for (const auto& note : notes) body += ollama::status_line("without effect: " + note) + "\n";
-    body += ollama::status_line("writing manifest") + "\n";
+  // The stream begins with its first line: what goes wrong before is an honest status.
+  bool started = false;
+  const auto say = [&](std::string line) -> rt::Task<bool> {
+    if (!call->stream) co_return true;
+    if (!started) {
+      http::ResponseHead head;
+      head.headers.set("content-type", "application/x-ndjson");
+      if (!call->ignored.empty()) head.headers.set("hearth-ignored-parameters", ignored_header(call->ignored));
+      started = true;
+      if (!co_await writer.start(std::move(head))) co_return false;
+    }
+    co_return co_await writer.write(std::move(line) + "\n");
+  };
+  auto made = co_await creator_.create(*call, say);
+  if (!made && !started) {
+    co_await send_error(writer, kOllama, std::move(made).error(), request);
+    co_return;
   }
-  body += ollama::status_line("success") + (call->stream ? "\n" : "");
-  http::Response response = json_response(std::move(body));
-  if (call->stream) response.headers.set("content-type", "application/x-ndjson");
+  const std::string last = made ? ollama::status_line("success") : ollama::error(made.error()).body;
+  if (call->stream) {
+    if (co_await say(last)) (void)co_await writer.finish();
+    co_return;
+  }
+  http::Response response = json_response(last);
   if (!call->ignored.empty()) response.headers.set("hearth-ignored-parameters", ignored_header(call->ignored));
   co_await send(writer, std::move(response));
 }

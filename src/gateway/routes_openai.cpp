@@ -24,13 +24,12 @@ void Gateway::add_openai_routes() {
   router_.add(Method::kGet, "/v1/models",
               [this](http::Request request, http::RouteArgs, http::ResponseWriter& writer) -> rt::Task<void> {
                 const Face& face = face_of(request);
-                auto all = co_await cards();
-                if (!all) {
-                  co_await send_error(writer, face, std::move(all).error(), request);
-                  co_return;
-                }
-                co_await send(writer, json_response(&face == &kAnthropic ? anthropic::models_body(*all)
-                                                                         : openai::models_body(*all)));
+                auto body =
+                    co_await listing_of_servable(&face == &kAnthropic ? anthropic::models_body : openai::models_body);
+                if (!body)
+                  co_await send_error(writer, face, std::move(body).error(), request);
+                else
+                  co_await send(writer, json_response(*std::move(body)));
               });
   router_.add(Method::kGet, "/v1/models/{id...}",
               [this](http::Request request, http::RouteArgs args, http::ResponseWriter& writer) -> rt::Task<void> {

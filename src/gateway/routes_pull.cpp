@@ -63,11 +63,13 @@ http::ResponseHead stream_head(const char* type) {
 
 }  // namespace
 
-// What a caller may have this server fetch: addresses of any host only who may run things here.
+// What a caller may have this server fetch: addresses of any host, and what its own keys open, only who may run things
+// here.
 Result<store::Reference> Gateway::pull_reference(const std::string& text, const Request& request) const {
   HEARTH_TRY(auto reference, store::parse_reference(text));
   const bool trusted = request.peer_is_loopback || !options_.api_keys.empty();
-  if (reference.kind == store::Reference::Kind::kUrl && !trusted)
+  const bool address = reference.kind == store::Reference::Kind::kUrl || reference.kind == store::Reference::Kind::kS3;
+  if (address && !trusted)
     return fail(ErrorCode::kForbidden, "only a local caller or one with a key may have addresses fetched", "model");
   return reference;
 }

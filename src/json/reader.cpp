@@ -242,7 +242,7 @@ Result<Report> read_object(std::string_view text, const std::function<void(Objec
   HEARTH_TRY(const Value value, parse(text));
   Report report;
   Item(value, "", report).object(read);
-  if (report.error) return base::fail(std::move(*report.error));
+  if (report.error) return hearth::fail(std::move(*report.error));
   return report;
 }
 

@@ -1,5 +1,7 @@
 #include "json/writer.hpp"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <fmt/format.h>
@@ -16,9 +18,22 @@ void append_number(std::string& out, T number) {
   out.append(buffer, end);
 }
 
+// Which bytes stand for themselves within quotes: ASCII without what must be escaped.
+constexpr auto kPlain = [] {
+  std::array<bool, 256> plain{};
+  for (std::size_t c = 0x20; c < 0x80; ++c) plain[c] = c != '"' && c != '\\';
+  return plain;
+}();
+
 }  // namespace
 
 void append_quoted(std::string& out, std::string_view text) {
+  if (std::ranges::all_of(text, [](char c) { return kPlain[static_cast<unsigned char>(c)]; })) {
+    out += '"';
+    out += text;
+    out += '"';
+    return;
+  }
   std::string repaired;
   if (!base::is_valid_utf8(text)) text = repaired = base::to_valid_utf8(text);
   out += '"';

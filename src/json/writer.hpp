@@ -42,6 +42,8 @@ class Writer {
   }
   Writer& array(std::span<const float> values);
 
+  // Room for that many bytes: a long document is not moved while it grows.
+  void reserve(std::size_t bytes) { out_.reserve(bytes); }
   [[nodiscard]] const std::string& text() const { return out_; }
   [[nodiscard]] std::string take() && { return std::move(out_); }
 

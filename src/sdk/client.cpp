@@ -62,6 +62,22 @@ rt::Task<Result<bool>> follow_job(http::ClientResponse& response,
   }
 }
 
+rt::Task<Result<bool>> follow_lines(http::ClientResponse& response,
+                                    const std::function<void(const json::Value&)>& on_line) {
+  http::NdjsonReader reader;
+  while (true) {
+    HEARTH_CO_TRY(const auto piece, co_await response.read());
+    if (piece.empty()) co_return false;
+    HEARTH_CO_TRY(const auto frames, reader.feed(piece));
+    for (const auto& frame : frames) {
+      HEARTH_CO_TRY(const auto line, json::parse(frame.data));
+      if (line.is_object() && line.get_object().contains("error"))
+        co_return fail(native::read_error(frame.data, "the server gave up"));
+      on_line(line);
+    }
+  }
+}
+
 }  // namespace
 
 http::Request Client::make_request(http::Method method, std::string path, std::string body) const {
@@ -100,8 +116,8 @@ std::string Client::address() const {
   return out;
 }
 
-Result<std::string> Client::models() const {
-  auto body = call(http::Method::kGet, "/hearth/v1/models", "", kListTimeout);
+Result<std::string> Client::models(bool all) const {
+  auto body = call(http::Method::kGet, all ? "/hearth/v1/models?all=1" : "/hearth/v1/models", "", kListTimeout);
   if (!body && body.error().code == ErrorCode::kTimeout)
     return fail(ErrorCode::kTimeout, fmt::format("{}: takes connections, but does not answer", address()));
   if (!body && body.error().code != ErrorCode::kBackendError) return body;
@@ -154,6 +170,13 @@ Result<bool> Client::run(const domain::Request& request, const std::function<voi
   return stream(
       make_request(http::Method::kPost, "/hearth/v1/run", native::write_request(request)),
       [&](http::ClientResponse& response) { return follow(response, on_event); }, std::move(stop));
+}
+
+Result<bool> Client::lines(std::string path, std::string body, const std::function<void(const json::Value&)>& on_line,
+                           std::stop_token stop) const {
+  return stream(
+      make_request(http::Method::kPost, std::move(path), std::move(body)),
+      [&](http::ClientResponse& response) { return follow_lines(response, on_line); }, std::move(stop));
 }
 
 Result<bool> Client::pull(const std::string& reference, const std::function<void(const json::Value&)>& on_change,

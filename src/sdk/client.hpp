@@ -23,8 +23,9 @@ class Client {
 
   [[nodiscard]] const http::Endpoint& endpoint() const { return endpoint_; }
 
-  // The JSON of GET /hearth/v1/models, once it is sure that hearth answers there.
-  [[nodiscard]] Result<std::string> models() const;
+  // The JSON of GET /hearth/v1/models, once it is sure that hearth answers there; `all`: with the models of other
+  // programs on its machine.
+  [[nodiscard]] Result<std::string> models(bool all = false) const;
   [[nodiscard]] Result<std::string> get(std::string path) const;
   [[nodiscard]] Result<std::string> post(std::string path, std::string body) const;
   [[nodiscard]] Result<std::string> remove(std::string path) const;
@@ -34,6 +35,12 @@ class Client {
   [[nodiscard]] Result<bool> pull(const std::string& reference,
                                   const std::function<void(const json::Value&)>& on_change,
                                   std::stop_token stop = {}) const;
+
+  // POSTs `body` and hands over each line of the NDJSON answer as it arrives; true = stopped by the token (the server
+  // stops the work too). A line with "error" is the result's error.
+  [[nodiscard]] Result<bool> lines(std::string path, std::string body,
+                                   const std::function<void(const json::Value&)>& on_line,
+                                   std::stop_token stop = {}) const;
 
   // Runs a request and hands over each event as it arrives; true = stopped by the token (the server stops the work
   // too). The error of a Failed event is the result's error; the callback does not see it.

@@ -12,6 +12,7 @@
 #include "store/file_lock.hpp"
 #include "store/gguf.hpp"
 #include "store/manifest.hpp"
+#include "store/template_check.hpp"
 
 namespace hearth::store {
 
@@ -20,8 +21,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::chrono::hours kBlobAgeMax{24};
-
-fs::path blobs_folder(const Home& home) { return home.models / ".blobs"; }
 
 std::unexpected<Error> cannot(const fs::path& path, std::string_view what, int error) {
   return fail(ErrorCode::kIo, fmt::format("cannot {} {}: {}", what, path.string(), base::errno_text(error)));
@@ -86,6 +85,18 @@ bool is_weights(const Move& move) {
 
 }  // namespace
 
+fs::path blobs_folder(const Home& home) { return home.models / ".blobs"; }
+
+Result<fetch::Digest> blob_digest(std::string_view text) {
+  const auto digest = fetch::parse_digest(text);
+  if (!digest || digest->kind != fetch::Digest::Kind::kSha256)
+    return fail(
+        ErrorCode::kInvalidRequest,
+        fmt::format("'{}' is no digest; it looks like sha256: and 64 hex digits", base::one_line(text.substr(0, 100))),
+        "digest");
+  return *digest;
+}
+
 fs::path blob_path(const Home& home, const fetch::Digest& digest) {
   return blobs_folder(home) / ("sha256-" + digest.hex);
 }
@@ -140,6 +151,7 @@ Result<void> create_from_blobs(const Home& home, std::string_view text,
                                std::string_view now) {
   HEARTH_TRY(const auto name, domain::ModelName::parse(text));
   HEARTH_CHECK(check_file_name(name.path()));
+  HEARTH_CHECK(check_template(settings.chat_template));
   HEARTH_TRY(const auto moves, moves_of(home, name, files));
   const auto weights = std::ranges::find_if(moves, is_weights);
   if (weights == moves.end()) return fail(ErrorCode::kInvalidRequest, "no weights among the files", "files");

@@ -16,6 +16,9 @@ namespace hearth::store {
 
 // Files that clients upload to make models of, by their digest, in $HEARTH_HOME/models/.blobs. One that no model was
 // made of within a day goes with the next upload.
+[[nodiscard]] std::filesystem::path blobs_folder(const Home& home);
+// "sha256:...". kInvalidRequest: not such a digest.
+[[nodiscard]] Result<fetch::Digest> blob_digest(std::string_view text);
 [[nodiscard]] std::filesystem::path blob_path(const Home& home, const fetch::Digest& digest);
 
 // One upload: written to a file of its own and hashed while it comes; gone unless it is finished. One thread at a time.

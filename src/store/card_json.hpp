@@ -1,7 +1,5 @@
 #pragma once
 
-#include <string>
-
 #include "domain/model_card.hpp"
 #include "json/writer.hpp"
 
@@ -9,7 +7,5 @@ namespace hearth::store {
 
 // The fields of a listed model: name, path, reference, format, size, task, quantization, ... Sizes in bytes.
 void write_card_fields(json::Writer& w, const domain::ModelCard& card);
-// One model whole: the same, and its header's metadata.
-[[nodiscard]] std::string card_json(const domain::ModelCard& card);
 
 }  // namespace hearth::store

@@ -3,17 +3,20 @@
 #include <optional>
 #include <string>
 
-#include "base/strings.hpp"
 #include "store/gguf.hpp"
 #include "store/gguf_types.hpp"
+#include "store/split_name.hpp"
 
 namespace hearth::store {
 namespace {
 
 namespace fs = std::filesystem;
 
-std::unexpected<Error> broken(const fs::path& path, std::string_view why) {
-  return fail(ErrorCode::kModelLoadFailed, fmt::format("{} cannot be loaded: {}", path.string(), why));
+std::unexpected<Error> broken(const fs::path& path, std::string_view why, std::optional<std::uint64_t> offset = {}) {
+  return fail({.code = ErrorCode::kModelLoadFailed,
+               .message = fmt::format("{} cannot be loaded: {}", path.string(), why),
+               .context = path.string(),
+               .offset = offset});
 }
 
 Result<void> check_tensors(const fs::path& path, const GgufHeader& header) {
@@ -25,38 +28,19 @@ Result<void> check_tensors(const fs::path& path, const GgufHeader& header) {
       return broken(path,
                     fmt::format("tensor '{}' has type {}, which this version does not know", tensor.name, tensor.type));
     if (tensor.offset > room || tensor.bytes > room - tensor.offset)
-      return broken(path, fmt::format("tensor '{}' ends {} bytes after the file; it is cut off, fetch it again",
-                                      tensor.name, tensor.bytes - (room - std::min(room, tensor.offset))));
+      return broken(path,
+                    fmt::format("tensor '{}' ends {} bytes after the file; it is cut off, fetch it again", tensor.name,
+                                tensor.bytes - (room - std::min(room, tensor.offset))),
+                    header.file_size);
     in_order.push_back(&tensor);
   }
   std::ranges::sort(in_order, {}, &GgufTensor::offset);
   for (std::size_t i = 1; i < in_order.size(); ++i) {
     if (in_order[i]->offset < in_order[i - 1]->offset + in_order[i - 1]->bytes)
-      return broken(path, fmt::format("tensors '{}' and '{}' overlap", in_order[i - 1]->name, in_order[i]->name));
+      return broken(path, fmt::format("tensors '{}' and '{}' overlap", in_order[i - 1]->name, in_order[i]->name),
+                    header.data_offset + in_order[i]->offset);
   }
   return {};
-}
-
-// "/m/name-00001-of-00003" of "/m/name-00001-of-00003.gguf": the text before the number.
-struct SplitName {
-  std::string prefix;
-  std::int64_t number = 0;  // from 1
-  std::int64_t count = 0;
-};
-std::optional<SplitName> split_name(const fs::path& path) {
-  const std::string stem = path.stem().string();
-  constexpr std::size_t kTail = 15;  // "-00001-of-00003"
-  if (path.extension() != ".gguf" || stem.size() <= kTail) return std::nullopt;
-  const std::string tail = stem.substr(stem.size() - kTail);
-  if (tail[0] != '-' || tail.substr(6, 4) != "-of-") return std::nullopt;
-  const auto number = base::parse_int(tail.substr(1, 5));
-  const auto count = base::parse_int(tail.substr(10, 5));
-  if (!number || !count) return std::nullopt;
-  return SplitName{.prefix = stem.substr(0, stem.size() - kTail), .number = *number, .count = *count};
-}
-
-fs::path part_path(const fs::path& path, const SplitName& name, std::int64_t number) {
-  return path.parent_path() / fmt::format("{}-{:05d}-of-{:05d}.gguf", name.prefix, number, name.count);
 }
 
 Result<void> check_parts(const std::vector<fs::path>& parts, const GgufHeader& first) {
@@ -81,14 +65,15 @@ Result<std::vector<fs::path>> gguf_parts(const fs::path& path, const GgufHeader&
   const std::int64_t count = header.integer("split.count").value_or(0);
   if (count <= 1) return std::vector{path};
   const auto name = split_name(path);
-  if (!name || name->count != count)
+  if (!name || name->extension != ".gguf" || name->count != count)
     return broken(
         path, fmt::format("it is a part of a model in {} files, so its name must end in -00001-of-{:05d}.gguf", count,
                           count));
   if (name->number != 1)
-    return broken(path, fmt::format("it is not the first part; load {}", part_path(path, *name, 1).string()));
+    return broken(path,
+                  fmt::format("it is not the first part; load {}", (path.parent_path() / name->part(1)).string()));
   std::vector<fs::path> parts;
-  for (std::int64_t i = 1; i <= count; ++i) parts.push_back(part_path(path, *name, i));
+  for (std::int64_t i = 1; i <= count; ++i) parts.push_back(path.parent_path() / name->part(i));
   return parts;
 }
 

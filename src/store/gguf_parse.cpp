@@ -248,9 +248,11 @@ GgufParse parse_gguf_prefix(std::string_view bytes, std::uint64_t file_size, std
   if (in.needs_more()) return {.needs_more = true, .header = std::move(parser).take()};
   if (in.failed())
     return {.needs_more = false,
-            .header = fail(ErrorCode::kModelLoadFailed,
-                           fmt::format("{} is no usable GGUF file: {} (at byte {}); fetch it again", name, in.problem(),
-                                       in.offset()))};
+            .header = fail({.code = ErrorCode::kModelLoadFailed,
+                            .message = fmt::format("{} is no usable GGUF file: {} (at byte {}); fetch it again", name,
+                                                   in.problem(), in.offset()),
+                            .context = std::string(name),
+                            .offset = in.offset()})};
   return {.needs_more = false, .header = std::move(parser).take()};
 }
 

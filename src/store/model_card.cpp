@@ -10,6 +10,7 @@
 #include <utility>
 #include <variant>
 
+#include "base/files.hpp"
 #include "json/writer.hpp"
 #include "store/gguf_digest.hpp"
 #include "store/gguf_types.hpp"
@@ -72,13 +73,6 @@ void add_tensors(domain::ModelCard& card, const GgufHeader& header) {
   }
 }
 
-base::WallTime modified_time(const fs::path& path) {
-  std::error_code error;
-  const auto time = fs::last_write_time(path, error);
-  if (error) return {};
-  return std::chrono::time_point_cast<base::WallTime::duration>(std::chrono::file_clock::to_sys(time));
-}
-
 }  // namespace
 
 std::string to_json(const GgufValue& value, std::size_t elements_max) {
@@ -132,7 +126,7 @@ Result<domain::ModelCard> read_model_card(const fs::path& path) {
   card.quantization = quantization_of(header);
   card.context_tokens = narrow(header.integer(header.arch_key("context_length")));
   card.embedding_dimensions = narrow(header.integer(header.arch_key("embedding_length")));
-  card.modified = modified_time(path);
+  card.modified = base::modified_time(path);
   card.tasks = tasks_of(header);
   card.chat_template = header.text("tokenizer.chat_template");
   card.license = header.text("general.license");

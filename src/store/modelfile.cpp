@@ -1,11 +1,12 @@
 #include "store/modelfile.hpp"
 
 #include <algorithm>
-#include <array>
 #include <fmt/format.h>
 
 #include "base/strings.hpp"
 #include "domain/json/settings_json.hpp"
+#include "domain/template_language.hpp"
+#include "store/template_check.hpp"
 
 namespace hearth::store {
 namespace {
@@ -76,7 +77,8 @@ class Parser {
     text.remove_prefix(kFence.size());
     std::string out;
     while (true) {
-      if (const auto end = text.find(kFence); end != std::string_view::npos) {
+      if (auto end = text.find(kFence); end != std::string_view::npos) {
+        while (text.substr(end + kFence.size()).starts_with('"')) ++end;  // a text may end in quotes of its own
         if (!base::trim(text.substr(end + kFence.size())).empty())
           return bad(line_, R"(there is text after the closing """)");
         return out + std::string(text.substr(0, end));
@@ -103,10 +105,8 @@ Result<void> take(const Instruction& in, Modelfile& out) {
   } else if (in.word == "SYSTEM") {
     settings.system = in.value;
   } else if (in.word == "TEMPLATE") {
-    if (is_go_template(in.value))
-      out.without_effect.emplace_back("TEMPLATE (in Go's language; the model's own jinja template is used)");
-    else
-      settings.chat_template = in.value;
+    if (const auto fine = check_template(in.value); !fine) return bad(in.line, "TEMPLATE: " + fine.error().message);
+    settings.chat_template = in.value;
   } else if (in.word == "MESSAGE") {
     const auto role = domain::role_of(in.name);
     if (!role) return bad(in.line, fmt::format("'{}' is no role: system, user or assistant", base::one_line(in.name)));
@@ -124,30 +124,15 @@ Result<void> take(const Instruction& in, Modelfile& out) {
   return {};
 }
 
-// In quotes where a bare line would be read otherwise.
+// In quotes where a bare line would be read otherwise. A line end right behind the fence is not part of a text.
 std::string quoted(std::string_view text) {
-  if (text.contains('\n') || text.contains('"')) return fmt::format("{0}{1}{0}", kFence, text);
-  const bool bare = !text.empty() && base::trim(text) == text;
+  if (text.contains('\n')) return fmt::format("{0}{1}{2}{0}", kFence, text.starts_with('\n') ? "\n" : "", text);
+  const bool bare = !text.empty() && base::trim(text) == text && !text.starts_with('"');
+  if (!bare && text.contains('"')) return fmt::format("{0}{1}{0}", kFence, text);
   return bare ? std::string(text) : fmt::format("\"{}\"", text);
 }
 
 }  // namespace
-
-bool is_go_template(std::string_view text) {
-  if (text.contains("{%")) return false;
-  static constexpr std::array<std::string_view, 8> kWords{"if",   "else",  "end",    "range",
-                                                          "with", "block", "define", "template"};
-  for (auto at = text.find("{{"); at != std::string_view::npos; at = text.find("{{", at + 1)) {
-    auto inside = text.substr(at + 2);
-    if (inside.starts_with('-')) inside.remove_prefix(1);
-    inside = base::trim(inside.substr(0, inside.find("}}")));
-    if (inside.ends_with('-')) inside.remove_suffix(1);
-    const auto word = inside.substr(0, inside.find_first_of(" \t\n"));
-    if (inside.starts_with('.') || inside.starts_with('$') || std::ranges::find(kWords, word) != kWords.end())
-      return true;
-  }
-  return false;
-}
 
 Result<Modelfile> Modelfile::parse(std::string_view text) {
   if (text.size() > kTextMax) return fail(ErrorCode::kInvalidRequest, "the Modelfile is too long", "modelfile");
@@ -158,6 +143,13 @@ Result<Modelfile> Modelfile::parse(std::string_view text) {
     HEARTH_TRY(const auto instruction, parser.next());
     if (!instruction) break;
     HEARTH_CHECK(take(*instruction, out));
+  }
+  // Beside a renderer, which is code of Ollama's, a template is a stand-in.
+  const auto renderer =
+      std::ranges::find_if(out.without_effect, [](const auto& line) { return line.starts_with("RENDERER "); });
+  if (renderer != out.without_effect.end() && domain::is_go_template(out.settings.chat_template)) {
+    out.without_effect.push_back("TEMPLATE beside " + *renderer);
+    out.settings.chat_template.clear();
   }
   if (out.from.empty())
     return fail(ErrorCode::kInvalidRequest, "the Modelfile has no FROM line: it says which model to begin with",

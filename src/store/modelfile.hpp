@@ -22,7 +22,4 @@ struct Modelfile {
 // The Modelfile that makes this model again.
 [[nodiscard]] std::string modelfile_text(std::string_view from, const domain::ModelSettings& settings);
 
-// Whether a template is written in Go's template language, which Ollama uses, rather than jinja.
-[[nodiscard]] bool is_go_template(std::string_view text);
-
 }  // namespace hearth::store

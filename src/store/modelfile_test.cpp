@@ -70,16 +70,26 @@ TEST(Modelfile, SaysWhichLineIsWrong) {
   }
 }
 
-TEST(Modelfile, KnowsGoTemplates) {
-  for (const auto* text : {"{{ .Prompt }}", "{{- if .System }}x{{ end }}", "{{- range $i, $_ := .Messages }}",
-                           "{{ $last := 1 }}", "{{.System}}"})
-    EXPECT_TRUE(is_go_template(text)) << text;
-  for (const auto* text : {"{{ messages[0].content }}", "{% if x %}{{ .5 }}{% endif %}", "plain", "{{ iffy }}"})
-    EXPECT_FALSE(is_go_template(text)) << text;
-  const auto parsed = Modelfile::parse("FROM a\nTEMPLATE {{ .Prompt }}");
-  ASSERT_TRUE(parsed);
-  EXPECT_TRUE(parsed->settings.chat_template.empty());
-  EXPECT_EQ(parsed->without_effect.size(), 1U);
+TEST(Modelfile, TemplatesInGosLanguage) {
+  constexpr const char* kText = "\n{{- if .System }}<|system|>\n\"{{ .System }}\"\n{{ end }}\n{{ .Prompt }}\n";
+  for (const std::string text :
+       {kText, "{{ .Prompt }}", "\"{{ .Prompt }}\"", "x\n{{ .Prompt }}\"", "a \"{{ .Prompt }}\""}) {
+    Modelfile file{.from = "a", .settings = {}, .without_effect = {}};
+    file.settings.chat_template = text;
+    const auto parsed = Modelfile::parse(modelfile_text("a", file.settings));
+    ASSERT_TRUE(parsed) << parsed.error().message;
+    EXPECT_EQ(parsed->settings.chat_template, text);
+    EXPECT_TRUE(parsed->without_effect.empty());
+  }
+  const auto broken = Modelfile::parse("FROM a\nTEMPLATE \"\"\"x\n{{ if .Prompt }}\n\"\"\"");
+  ASSERT_FALSE(broken);
+  EXPECT_EQ(broken.error().message,
+            "Modelfile, line 2: TEMPLATE: the template cannot be used: line 2: {{if}} has no {{end}}");
+  const auto rendered = Modelfile::parse("FROM a\nTEMPLATE {{ .Prompt }}\nRENDERER qwen3\nPARSER qwen3");
+  ASSERT_TRUE(rendered);
+  EXPECT_TRUE(rendered->settings.chat_template.empty());
+  EXPECT_EQ(rendered->without_effect,
+            (std::vector<std::string>{"RENDERER qwen3", "PARSER qwen3", "TEMPLATE beside RENDERER qwen3"}));
 }
 
 }  // namespace

@@ -37,7 +37,7 @@ bool looks_like_path(std::string_view text) {
 std::unexpected<Error> bad(std::string_view text, std::string_view why) {
   return fail(ErrorCode::kInvalidRequest,
               fmt::format("'{}' {}; a model is NAME[:TAG], hf:ORG/NAME[@REVISION][:QUANTISATION], "
-                          "ollama:NAME[:TAG], https://.../NAME.gguf or a path",
+                          "ollama:NAME[:TAG], s3://BUCKET/PREFIX[:QUANTISATION], https://.../NAME.gguf or a path",
                           base::one_line(text.substr(0, 200)), why),
               "model");
 }
@@ -72,6 +72,28 @@ Result<Reference> parse_ollama(std::string_view text, std::string_view whole) {
   return out;
 }
 
+// "bucket/prefix:selector"
+Result<Reference> parse_s3(std::string_view text, std::string_view whole) {
+  const auto without_slashes = [](std::string_view t) {
+    while (t.ends_with('/')) t.remove_suffix(1);
+    return t;
+  };
+  text = without_slashes(text);
+  Reference out{.kind = Reference::Kind::kS3, .name = {}, .revision = {}, .selector = {}};
+  const auto colon = text.rfind(':');
+  if (colon != std::string_view::npos && !text.substr(colon).contains('/')) {
+    out.selector = text.substr(colon + 1);
+    text = without_slashes(text.substr(0, colon));
+    if (out.selector.empty()) return bad(whole, "has nothing after ':'");
+  }
+  const auto parts = base::split(text, '/');
+  if (!is_part(parts.front())) return bad(whole, "names no bucket");
+  if (std::ranges::any_of(parts, [](std::string_view part) { return part == "." || part == ".."; }))
+    return bad(whole, "has a '.' or '..' part");
+  out.name = "s3://" + std::string(text);
+  return out;
+}
+
 }  // namespace
 
 Result<Reference> parse_reference(std::string_view text) {
@@ -93,8 +115,7 @@ Result<Reference> parse_reference(std::string_view text) {
   if (base::starts_with_ignore_case(text, "ollama:")) return parse_ollama(text.substr(7), whole);
   if (base::starts_with_ignore_case(text, "https://") || base::starts_with_ignore_case(text, "http://"))
     return Reference{.kind = Kind::kUrl, .name = std::string(text), .revision = {}, .selector = {}};
-  if (base::starts_with_ignore_case(text, "s3://"))
-    return Reference{.kind = Kind::kS3, .name = std::string(text), .revision = {}, .selector = {}};
+  if (base::starts_with_ignore_case(text, "s3://")) return parse_s3(text.substr(5), whole);
   if (base::starts_with_ignore_case(text, "file:")) {
     text.remove_prefix(5);
     while (text.starts_with("//")) text.remove_prefix(1);
@@ -117,8 +138,8 @@ std::string to_text(const Reference& r) {
     case Kind::kHub: return "hf:" + r.name + revision + selector;
     case Kind::kOllama: return "ollama:" + r.name + selector;
     case Kind::kFile: return looks_like_path(r.name) ? r.name : "file:" + r.name;
-    case Kind::kUrl:
-    case Kind::kS3: return r.name;
+    case Kind::kUrl: return r.name;
+    case Kind::kS3: return r.name + selector;
   }
   return r.name;
 }

@@ -14,11 +14,11 @@ struct Reference {
     kHub,     // hf:[org/]name[@revision][:selector]
     kOllama,  // ollama:[namespace/]name[:tag]
     kUrl,     // https://... , http://...
-    kS3,      // s3://bucket/prefix
+    kS3,      // s3://bucket[/prefix][:selector]
     kFile,    // a path, or file:PATH
   };
   Kind kind = Kind::kName;
-  std::string name;      // "org/name"; the URL; the path
+  std::string name;      // "org/name"; the URL, without slashes at the end for s3; the path
   std::string revision;  // branch, tag or commit; empty = the default one
   std::string selector;  // quantisation, file or tag after the ':'; empty = chosen
   friend bool operator==(const Reference&, const Reference&) = default;

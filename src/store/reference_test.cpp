@@ -30,6 +30,11 @@ TEST(Reference, Table) {
       {"ollama:user/smollm:135m-q8_0", {Kind::kOllama, "user/smollm", "", "135m-q8_0"}},
       {"https://example.org/m.gguf?x=1", {Kind::kUrl, "https://example.org/m.gguf?x=1", "", ""}},
       {"s3://bucket/models/a", {Kind::kS3, "s3://bucket/models/a", "", ""}},
+      {"S3://bucket", {Kind::kS3, "s3://bucket", "", ""}},
+      {"s3://b.c/a b/d//:Q4_K_M", {Kind::kS3, "s3://b.c/a b/d", "", "Q4_K_M"}},
+      {"s3://b:q8_0/", {Kind::kS3, "s3://b", "", "q8_0"}},
+      {"s3://b/a:b:c", {Kind::kS3, "s3://b/a:b", "", "c"}},
+      {"s3://b/a:b/c", {Kind::kS3, "s3://b/a:b/c", "", ""}},
       {"/models/a b.gguf", {Kind::kFile, "/models/a b.gguf", "", ""}},
       {"./a.gguf", {Kind::kFile, "./a.gguf", "", ""}},
       {"file:///m/a.gguf", {Kind::kFile, "/m/a.gguf", "", ""}},
@@ -45,8 +50,10 @@ TEST(Reference, Table) {
 
 TEST(Reference, RefusesWithAReason) {
   for (const auto* text :
-       {"", "hf:", "hf:a/b/c", "hf:../x", "hf:org/na me", "hf:org/name:", "hf:org/name@", "org//name",
-        "ollama:", "ollama:x:", "ollama:a/b/c", "a\nb", "file:", "hf:org/..", "-\x7f"}) {
+       {"",          "hf:",     "hf:a/b/c",  "hf:../x",      "hf:org/na me", "hf:org/name:", "hf:org/name@",
+        "org//name", "ollama:", "ollama:x:", "ollama:a/b/c", "a\nb",         "file:",        "hf:org/..",
+        "-\x7f",     "s3://",   "s3:///a",   "s3://b /a",    "s3://b/a:",    "s3://b/a:/",   "s3://b/../a",
+        "s3://b/./a"}) {
     const auto parsed = parse_reference(text);
     ASSERT_FALSE(parsed) << text;
     EXPECT_EQ(parsed.error().code, ErrorCode::kInvalidRequest);

@@ -2,10 +2,17 @@
 
 #include <algorithm>
 #include <array>
-#include <regex>
-#include <system_error>
+#include <functional>
+#include <limits>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <utility>
 
+#include "base/files.hpp"
 #include "base/strings.hpp"
+#include "store/side_by_side.hpp"
 
 namespace hearth::store {
 
@@ -18,109 +25,219 @@ constexpr std::array<std::string_view, 20> kPreferred{
     "latest", "q4_k_m", "q5_k_m", "q4_k_s", "q5_k_s", "q4_0",   "q6_k",   "q8_0", "q5_0", "q5_1",
     "q4_1",   "iq4_xs", "iq4_nl", "mxfp4",  "q3_k_m", "q3_k_l", "q3_k_s", "q2_k", "f16",  "bf16"};
 
-// "-00002-of-00003" at the end of a stem: its part number, 0 if none. `stem` is cut.
-int split_part(std::string& stem) {
-  static const std::regex pattern(R"(^(.*)-(\d{5})-of-\d{5}$)", std::regex::optimize);
-  std::smatch match;
-  if (!std::regex_match(stem, match, pattern)) return 0;
-  const int part = static_cast<int>(base::parse_int(match[2].str()).value_or(0));
-  stem = match[1].str();
-  return part;
-}
+constexpr std::string_view kSnapshotPrefix = "models--";
 
-bool is_hidden(const fs::path& path) { return path.filename().string().starts_with("."); }
+// "-00002-of-00003" at the end of a stem: its part number, 0 if none. `stem` is cut.
+long long split_part(std::string& stem) {
+  constexpr std::size_t kDigits = 5;
+  constexpr std::string_view kOf = "-of-";
+  constexpr std::size_t kLength = 1 + kDigits + kOf.size() + kDigits;
+  if (stem.size() < kLength) return 0;
+  const std::string_view end = std::string_view(stem).substr(stem.size() - kLength);
+  const auto is_number = [](std::string_view text) { return text.find_first_not_of("0123456789") == text.npos; };
+  const auto part = end.substr(1, kDigits);
+  if (end[0] != '-' || end.substr(1 + kDigits, kOf.size()) != kOf || !is_number(part) ||
+      !is_number(end.substr(kLength - kDigits)))
+    return 0;
+  const auto number = base::parse_int(part).value_or(0);
+  stem.resize(stem.size() - kLength);
+  return number;
+}
 
 // "models--org--name" -> "org/name".
 std::string snapshot_model(std::string_view folder) {
-  std::string out(folder.substr(8));
+  std::string out(folder.substr(kSnapshotPrefix.size()));
   if (const auto at = out.find("--"); at != std::string::npos) out.replace(at, 2, "/");
   return out;
 }
 
 class Scanner {
  public:
+  Scanner(FolderCache& folders, std::string_view only) : folders_(folders), only_(only) {}
   std::vector<FoundFile> found;
 
-  void files_of(const fs::path& folder, const std::string& model) {
-    for_each(folder, [&](const fs::directory_entry& entry) { add_file(entry, model); });
+  void files_of(const std::string& folder, const std::string& model) {
+    const auto list = folders_.list(folder);
+    add_files(folder, *list, model);
   }
 
-  void root(const fs::path& folder) {
-    for_each(folder, [&](const fs::directory_entry& entry) {
-      const std::string name = entry.path().filename().string();
-      if (!is_folder(entry)) return add_file(entry, "");
-      if (name.starts_with("models--")) return snapshots(entry.path(), snapshot_model(name));
-      files_of(entry.path(), name);
-      for_each(entry.path(), [&](const fs::directory_entry& inner) {
-        if (!is_folder(inner)) return;
-        const std::string model = name + "/" + inner.path().filename().string();
-        files_of(inner.path(), model);
-        for_each(inner.path(), [&](const fs::directory_entry& part) {  // repositories with a folder per quantisation
-          if (is_folder(part)) files_of(part.path(), model);
-        });
-      });
-    });
-  }
-
- private:
-  static bool is_folder(const fs::directory_entry& entry) {
-    std::error_code error;
-    return entry.is_directory(error);
-  }
-
-  template <class F>
-  static void for_each(const fs::path& folder, F&& visit) {
-    std::error_code error;
-    for (fs::directory_iterator it(folder, fs::directory_options::skip_permission_denied, error), end;
-         !error && it != end; it.increment(error)) {
-      if (!is_hidden(it->path())) visit(*it);
+  void root(const std::string& folder) {
+    const auto list = folders_.list(folder);  // kept: the cache may let go of it meanwhile
+    if (only_.empty()) look_ahead(folder, *list);
+    for (std::size_t i = 0; i < list->names.size(); ++i) {
+      const auto& name = list->names[i];
+      const bool may_be_file =
+          base::ends_with_ignore_case(name.text, kWeights) && base::starts_with_ignore_case(name.text, only_);
+      const bool may_be_org = only_.empty() || base::starts_with_ignore_case(only_, name.text + "/");
+      const bool is_hub = name.text.starts_with(kSnapshotPrefix);
+      if (!may_be_file && !may_be_org && !is_hub && !wanted(name.text)) continue;
+      if (!is_folder(folder, name)) {
+        add_file(folder, name, "");
+      } else if (is_hub) {
+        repository(folder, name.text);
+      } else {
+        const std::string path = folder + "/" + name.text;
+        in_root(path, i < ahead_.size() && ahead_[i] ? *ahead_[i] : *folders_.list(path), name.text, may_be_org);
+      }
     }
   }
 
-  void snapshots(const fs::path& folder, const std::string& model) {
-    // The newest snapshot that has a weight file counts; a snapshot's files are links into ../blobs.
-    fs::path newest;
-    fs::file_time_type newest_time;
-    for_each(folder / "snapshots", [&](const fs::directory_entry& entry) {
-      std::error_code error;
-      const auto time = entry.last_write_time(error);
-      if (error || !is_folder(entry)) return;
-      if (newest.empty() || time > newest_time) {
-        newest = entry.path();
-        newest_time = time;
-      }
-    });
-    if (!newest.empty()) files_of(newest, model);
+  void hub(const std::string& folder) {
+    const auto list = folders_.list(folder);
+    for (const auto& name : list->names) {
+      if (name.text.starts_with(kSnapshotPrefix) && is_folder(folder, name)) repository(folder, name.text);
+    }
   }
 
-  void add_file(const fs::directory_entry& entry, const std::string& model) {
-    const fs::path& path = entry.path();
-    std::error_code error;
-    if (!base::equals_ignore_case(path.extension().string(), ".gguf") || !entry.is_regular_file(error) || error) return;
-    std::string stem = path.stem().string();
+ private:
+  static constexpr std::string_view kWeights = ".gguf";
+
+  [[nodiscard]] bool wanted(std::string_view model) const {
+    return only_.empty() || base::equals_ignore_case(model, only_);
+  }
+
+  static bool leads_to(const std::string& folder, const FolderList::Name& name, FileStamp::Kind kind) {
+    if (name.kind == FolderList::Kind::kFile) return kind == FileStamp::Kind::kFile;
+    if (name.kind == FolderList::Kind::kFolder) return kind == FileStamp::Kind::kFolder;
+    const auto stamp = stamp_of(folder + "/" + name.text);
+    return stamp && stamp->kind == kind;
+  }
+  static bool is_folder(const std::string& folder, const FolderList::Name& name) {
+    return leads_to(folder, name, FileStamp::Kind::kFolder);
+  }
+
+  void each_folder(const std::string& folder, const std::function<void(const FolderList::Name&)>& visit) {
+    const auto list = folders_.list(folder);
+    for (const auto& name : list->names) {
+      if (is_folder(folder, name)) visit(name);
+    }
+  }
+
+  // Its files, and those of folders in it: repositories with a folder per quantisation.
+  void files_and_parts(const std::string& folder, const std::string& model) {
+    files_of(folder, model);
+    each_folder(folder, [&](const FolderList::Name& part) { files_of(folder + "/" + part.text, model); });
+  }
+
+  // Folders are read one after the other below; this does the waiting for the disk side by side.
+  void look_ahead(const std::string& folder, const FolderList& list) {
+    ahead_.resize(list.names.size());
+    side_by_side(list.names.size(), [&](std::size_t i) {
+      if (is_folder(folder, list.names[i])) ahead_[i] = folders_.list(folder + "/" + list.names[i].text);
+    });
+  }
+
+  // A folder in the root: the files of a model, folders of an organisation's models, or both.
+  void in_root(const std::string& folder, const FolderList& list, const std::string& name, bool may_be_org) {
+    if (wanted(name)) add_files(folder, list, name);
+    for (const auto& inner : list.names) {
+      const std::string model = may_be_org && inner.kind != FolderList::Kind::kFile ? name + "/" + inner.text : "";
+      if (!model.empty() && wanted(model) && is_folder(folder, inner))
+        files_and_parts(folder + "/" + inner.text, model);
+    }
+  }
+
+  void repository(const std::string& root, const std::string& name) {
+    const std::string model = snapshot_model(name);
+    if (!wanted(model)) return;
+    const std::string folder = root + "/" + name;
+    const std::string snapshots = folder + "/snapshots";
+    constexpr base::Bytes kRevisionMax{1024};
+    const auto main = base::read_file(folder + "/refs/main", kRevisionMax);
+    const std::string_view revision = main ? base::trim(*main) : std::string_view();
+    std::multimap<std::int64_t, std::string, std::greater<>> order;
+    each_folder(snapshots, [&](const FolderList::Name& snapshot) {
+      const auto stamp = stamp_of(snapshots + "/" + snapshot.text);
+      const bool is_main = snapshot.text == revision;
+      order.emplace(is_main ? std::numeric_limits<std::int64_t>::max() : stamp ? stamp->modified : 0, snapshot.text);
+    });
+    Scanner each(folders_, {});
+    std::set<std::string> tags;
+    for (const auto& [time, snapshot] : order) {
+      each.files_and_parts(snapshots + "/" + snapshot, model);
+      for (auto& file : std::exchange(each.found, {})) {
+        if (tags.insert(file.tag).second) found.push_back(std::move(file));
+      }
+    }
+  }
+
+  void add_files(const std::string& folder, const FolderList& list, const std::string& model) {
+    const auto before = found.size();
+    for (const auto& name : list.names) add_file(folder, name, model);
+    if (found.size() > before || model.empty()) return;
+    if (auto other = other_weights(folder, list)) {
+      other->model = model;
+      found.push_back(*std::move(other));
+    }
+  }
+
+  // Weights that are not GGUF: the names that their makers give them first, then by the alphabet.
+  static std::optional<FoundFile> other_weights(const std::string& folder, const FolderList& list) {
+    const auto has = [&](std::string_view name) {
+      return std::ranges::binary_search(list.names, name, {}, [](const auto& n) -> std::string_view { return n.text; });
+    };
+    const auto make = [&](std::string_view name) {
+      return FoundFile{.model = {}, .tag = "latest", .path = folder + "/" + std::string(name)};
+    };
+    for (const auto* usual : {"openvino_model", "openvino_language_model", "openvino_encoder_model"}) {
+      if (has(std::string(usual) + ".xml") && has(std::string(usual) + ".bin"))
+        return make(std::string(usual) + ".xml");
+    }
+    std::optional<FoundFile> tensors;
+    for (const auto& name : list.names) {
+      const std::string_view text = name.text;
+      if (text.ends_with(".xml") && has(std::string(text.substr(0, text.size() - 4)) + ".bin")) return make(text);
+      std::string stem = text.ends_with(".safetensors") ? std::string(text.substr(0, text.size() - 12)) : std::string();
+      if (stem.empty() || stem.starts_with("adapter_") || split_part(stem) > 1) continue;
+      if (!tensors || stem == "model") tensors = make(text);
+    }
+    return tensors;
+  }
+
+  void add_file(const std::string& folder, const FolderList::Name& name, const std::string& model) {
+    if (!base::ends_with_ignore_case(name.text, kWeights)) return;
+    if (!leads_to(folder, name, FileStamp::Kind::kFile)) return check_link(folder + "/" + name.text);
+    std::string stem = name.text.substr(0, name.text.size() - kWeights.size());
     if (base::starts_with_ignore_case(stem, "mmproj")) return;
     if (split_part(stem) > 1) return;
+    fs::path path = folder + "/" + name.text;
     // "name@tag.gguf" in the folder "name": a tag that is no quantisation.
-    const std::string folder = model.substr(model.rfind('/') + 1);
-    if (!model.empty() && stem.size() > folder.size() + 1 && stem.starts_with(folder + "@")) {
-      found.push_back({.model = model, .tag = stem.substr(folder.size() + 1), .path = path});
+    const std::string own = model.substr(model.rfind('/') + 1);
+    if (!model.empty() && stem.size() > own.size() + 1 && stem.starts_with(own + "@")) {
+      found.push_back({.model = model, .tag = stem.substr(own.size() + 1), .path = std::move(path)});
       return;
     }
     std::string rest;
     const std::string quantization = quantization_in(stem, &rest);
-    found.push_back(
-        {.model = model.empty() ? rest : model, .tag = quantization.empty() ? "latest" : quantization, .path = path});
+    if (model.empty() && !wanted(rest)) return;
+    found.push_back({.model = model.empty() ? rest : model,
+                     .tag = quantization.empty() ? "latest" : quantization,
+                     .path = std::move(path)});
   }
+
+  void check_link(const std::string& path) const {
+    if (!stamp_of(path)) folders_.trouble(path, "it is a link to a file that is gone, or that may not be read");
+  }
+
+  FolderCache& folders_;
+  std::string_view only_;
+  std::vector<std::shared_ptr<const FolderList>> ahead_;  // of the root's folders, by place
 };
 
 }  // namespace
+
+std::string_view format_of(const fs::path& weights) {
+  const std::string extension = weights.extension().string();
+  if (extension == ".xml") return kOpenvino;
+  return extension == ".safetensors" ? kSafetensors : kGguf;
+}
 
 bool is_quantization(std::string_view tag) {
   static constexpr std::array<std::string_view, 7> kWhole{"f16", "bf16", "f32", "fp16", "mxfp4", "nvfp4", "tq1_0"};
   static constexpr std::array<std::string_view, 12> kTails{"0",    "1",  "k",   "k_s", "k_m", "k_l",
                                                            "k_xl", "xs", "xxs", "s",   "m",   "nl"};
   constexpr std::size_t kLengthMax = 16;
-  if (tag.size() > kLengthMax) return false;
+  if (tag.size() > kLengthMax || tag.size() < 3) return false;
   const std::string lower = base::to_lower(tag);
   std::string_view text = lower;
   if (text.starts_with("ud-")) text.remove_prefix(3);
@@ -148,15 +265,26 @@ int preference_of(std::string_view tag) {
   return static_cast<int>(it - kPreferred.begin());
 }
 
-std::vector<FoundFile> scan_folder(const fs::path& folder) {
-  Scanner scanner;
-  scanner.files_of(folder, folder.filename().string());
+std::vector<FoundFile> scan_folder(const fs::path& folder, FolderCache& folders) {
+  Scanner scanner(folders, {});
+  scanner.files_of(folder.string(), folder.filename().string());
+  return std::move(scanner.found);
+}
+
+std::vector<FoundFile> scan_models(const fs::path& root, FolderCache& folders, std::string_view only) {
+  Scanner scanner(folders, only);
+  scanner.root(root.string());
   return std::move(scanner.found);
 }
 
 std::vector<FoundFile> scan_models(const fs::path& root) {
-  Scanner scanner;
-  scanner.root(root);
+  FolderCache folders;
+  return scan_models(root, folders);
+}
+
+std::vector<FoundFile> scan_hub(const fs::path& root, FolderCache& folders, std::string_view only) {
+  Scanner scanner(folders, only);
+  scanner.hub(root.string());
   return std::move(scanner.found);
 }
 

@@ -4,6 +4,7 @@
 #include <fstream>
 #include <gtest/gtest.h>
 
+#include "base/strings.hpp"
 #include "store/test_folder.hpp"
 
 namespace hearth::store {
@@ -56,6 +57,64 @@ TEST(Scan, FindsEveryLayoutAndNothingElse) {
   EXPECT_EQ(ids(home.path()),
             (std::vector<std::string>{"a b:latest", "flat:q4_0", "hf/tiny:q5_k_m", "one:q4_k_m", "one:q8_0",
                                       "org/split:q4_0", "org/two:latest", "tagged:1b", "tagged:latest"}));
+}
+
+// A hub cache as its client makes one: blobs, snapshots of links, refs.
+void add_snapshot(const TestFolder& hub, const std::string& repository, const std::string& revision,
+                  const std::vector<std::string>& files) {
+  const auto folder = hub.path() / repository;
+  for (const auto& file : files) {
+    hub.touch(repository + "/blobs/" + file);
+    const auto link = folder / "snapshots" / revision / file;
+    fs::create_directories(link.parent_path());
+    fs::create_symlink(folder / "blobs" / file, link);
+  }
+}
+
+TEST(Scan, AHubCacheIsReadByItsMainRevision) {
+  const TestFolder hub;
+  add_snapshot(hub, "models--org--tiny", "old", {"tiny-Q8_0.gguf", "tiny-Q4_0.gguf"});
+  add_snapshot(hub, "models--org--tiny", "new", {"tiny-Q4_K_M.gguf", "Q8_0/tiny-Q8_0.gguf"});
+  hub.touch("models--org--tiny/refs/main", "old\n");
+  hub.touch("models--org--no-refs/snapshots/x/m.gguf");
+  hub.touch("datasets--org--tiny/snapshots/x/m.gguf");
+  hub.touch("stray/m.gguf");
+  FolderCache folders;
+  std::vector<std::string> found;
+  for (const auto& f : scan_hub(hub.path(), folders))
+    found.push_back(f.model + ":" + f.tag + " " + f.path.parent_path().filename().string());
+  std::ranges::sort(found);
+  EXPECT_EQ(found, (std::vector<std::string>{"org/no-refs:latest x", "org/tiny:q4_0 old", "org/tiny:q4_k_m new",
+                                             "org/tiny:q8_0 old"}));
+}
+
+TEST(Scan, OneModelIsFoundAsAmongAll) {
+  const TestFolder home;
+  for (const auto* file : {"one/one-Q4_K_M.gguf", "one/inner/inner.gguf", "one/two/a/two-Q8_0.gguf", "flat-q4_0.gguf",
+                           "flat-q8_0.gguf", "Flat/x.gguf", "models--hf--tiny/snapshots/r/tiny.gguf", "onetwo/x.gguf"})
+    home.touch(file);
+  FolderCache folders;
+  const auto all = scan_models(home.path(), folders);
+  EXPECT_EQ(all.size(), 8U);
+  for (const auto* name : {"one", "ONE/Inner", "one/two", "flat", "hf/tiny", "hf", "none", "one/none", "onetwo"}) {
+    std::vector<fs::path> expected;
+    for (const auto& file : all) {
+      if (base::equals_ignore_case(file.model, name)) expected.push_back(file.path);
+    }
+    std::vector<fs::path> found;
+    for (const auto& file : scan_models(home.path(), folders, name)) found.push_back(file.path);
+    EXPECT_EQ(found, expected) << name;
+  }
+}
+
+TEST(Scan, WhatCannotBeUsedIsSaid) {
+  const TestFolder home;
+  home.touch("good/good.gguf");
+  fs::create_symlink("nowhere", home.path() / "good/gone.gguf");
+  std::vector<std::string> troubles;
+  FolderCache folders([&](const std::string& path, std::string_view) { troubles.push_back(path); });
+  EXPECT_EQ(scan_models(home.path(), folders).size(), 1U);
+  EXPECT_EQ(troubles, (std::vector<std::string>{(home.path() / "good/gone.gguf").string()}));
 }
 
 TEST(Scan, AnAbsentFolderIsEmpty) { EXPECT_TRUE(scan_models("/no/such/folder").empty()); }

@@ -102,6 +102,50 @@ def test_show_says_what_was_set(made):
     assert {k: v for k, v in other.items() if k != "modified_at"} == {k: v for k, v in raw.items() if k != "modified_at"}
 
 
+TURNS = """{{ if .System }}<|system|>
+{{ .System }}
+{{ end }}<|user|>
+{{ .Prompt }}
+<|assistant|>
+{{ .Response }}
+"""
+TALK = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}, {"role": "user", "content": "c"}]
+SPOKEN = "<|system|>\nBe brief.\n<|user|>\na\n<|assistant|>\nb\n<|user|>\nc\n<|assistant|>\n"
+
+
+def test_templates_in_gos_language(serve):
+    server = serve()
+    client = ollama.Client(host=server.url)
+    client.create("turns", from_="ember", template=TURNS, system="Be brief.")
+    assert rendered(server, "turns", TALK) == SPOKEN
+    shown = client.show("turns")
+    assert shown.template == TURNS and TURNS in shown.modelfile
+    assert server.http.post("/api/chat", json={"model": "turns", "messages": TALK, "stream": False}).status_code == 200
+    again = server.http.post("/api/create", json={"model": "again", "modelfile": shown.modelfile, "stream": False})
+    assert again.json() == {"status": "success"} and "hearth-ignored-parameters" not in again.headers
+    assert rendered(server, "again", TALK) == SPOKEN and client.show("again").template == TURNS
+    client.create("whole", from_="ember", template="{{ range .Messages }}[{{ .Role }}] {{ json .Content }}\n{{ end }}")
+    assert rendered(server, "whole", TALK) == '[user] "a"\n[assistant] "b"\n[user] "c"\n'
+    tools = {"model": "whole", "messages": TALK, "tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]}
+    assert "tools" in server.http.post("/apply-template", json=tools).text
+    # A template that fails with a conversation is a refusal, not the end of the runner.
+    client.create("odd", from_="ember", template="{{ range .Messages }}{{ .Rol }}{{ end }}")
+    failed = server.http.post("/apply-template", json={"model": "odd", "messages": TALK})
+    assert failed.status_code == 400 and "line 1: a message has no field 'Rol'" in failed.text
+
+
+def test_broken_templates_are_refused(server, cli):
+    body = {"model": "m", "from": "ember", "template": "a\n{{ if .Prompt }}"}
+    answer = server.http.post("/api/create", json=body)
+    assert answer.status_code == 400 and "line 2: {{if}} has no {{end}}" in answer.json()["error"], answer.text
+    (cli.home / "Modelfile").write_text('FROM ember\nTEMPLATE """{{ foo .Prompt }}"""\n')
+    said = cli.run("create", "m", cwd=cli.home)
+    assert said.returncode == 1 and "Modelfile, line 2: TEMPLATE" in said.stderr and "function 'foo' not defined" in said.stderr
+    (cli.home / "Modelfile").write_text("FROM ember\nTEMPLATE {{ .Prompt }}\nRENDERER x\n")
+    said = cli.run("create", "m", cwd=cli.home)
+    assert said.returncode == 0 and "without effect: TEMPLATE beside RENDERER x" in said.stderr
+
+
 def test_progress_and_what_is_left_out(serve):
     server = serve()
     lines = [line.status for line in ollama.Client(host=server.url).create("m", from_="ember", system="x", stream=True)]
@@ -117,7 +161,8 @@ def test_progress_and_what_is_left_out(serve):
     ({"model": "m", "modelfile": "FROM ember\nPARAMETER heat 1"}, 400, "line 2: parameter 'heat' is unknown"),
     ({"model": "m", "modelfile": "SYSTEM x"}, 400, "no FROM"),
     ({"model": "m", "from": "ember", "parameters": {"top_k": "x"}}, 400, "parameters.top_k"),
-    ({"model": "m", "from": "ember", "quantize": "q4_K_M"}, 400, "quantize"),
+    ({"model": "m", "from": "ember", "quantize": "q4_K_M"}, 400, "is Q8_0 already"),
+    ({"model": "m", "from": "ember", "quantize": "q9"}, 400, "'q9' is no quantisation; there are F16, BF16, Q8_0"),
     ({"model": "a:b:c", "from": "ember"}, 400, "model"),
     ({"model": "m", "from": "/etc/passwd"}, 400, "/etc/passwd"),
     ({"model": "m", "from": "/absent.gguf"}, 400, "/absent.gguf"),
@@ -233,3 +278,65 @@ def test_a_file_that_is_no_model_stays_a_blob(serve):
         client.create("bad", files={"x.gguf": sha256(b"never sent")})
     with pytest.raises(ollama.ResponseError, match="safetensors"):
         client.create("bad", files={"x.safetensors": sha256(content)})
+
+
+@pytest.fixture
+def whole(home):
+    """The bundled model with weights of 16 bits."""
+    runner = servers.HEARTH.parent / "hearth-runner"
+    path = home / "whole.gguf"
+    subprocess.run([runner, "quantize", "--from-quantized", "--from", servers.ROOT / "models/ember/ember-q8_0.gguf", "--to", path, "--type", "F16"],
+                   check=True, capture_output=True, timeout=120)
+    return path
+
+
+def test_quantising(serve, whole):
+    server = serve()
+    server.import_model(whole, "whole")
+    client = ollama.Client(host=server.url)
+    lines = list(client.create("small", from_="whole", quantize="q4_K_M", system="Be brief.", stream=True))
+    assert [line.status for line in lines][-3:] == ["verifying conversion", "writing manifest", "success"]
+    progress = [line for line in lines if line.status == "quantizing F16 model to Q4_K_M"]
+    assert progress[-1].completed == progress[-1].total > 0
+    small = client.show("small")
+    assert small.details.quantization_level == "Q4_K_M" and "Be brief." in small.modelfile
+    assert client.chat("small", messages=ASK, options={"temperature": 0}).message.content
+    blobs = server.home / "hearth" / "models" / ".blobs"
+    assert list(blobs.iterdir()) == [], "nothing is left over"
+    assert server.http.post("/api/create", json={"model": "tiny", "from": "small", "quantize": "q2_K"}).status_code == 400
+
+
+def test_quantising_stops_when_its_client_leaves(serve, whole, monkeypatch):
+    """A quantiser that never ends by itself stands in for a large model."""
+    server = serve()
+    server.import_model(whole, "whole")
+    folder = server.home / "slow"
+    folder.mkdir()
+    script = folder / "hearth-runner"
+    script.write_text("#!/bin/sh\nwhile [ $# -gt 0 ]; do [ \"$1\" = --to ] && head -c 1000 /dev/zero >\"$2\"; shift; done\nexec sleep 1000\n")
+    script.chmod(0o755)
+    slow = serve(home=server.home, env={"HEARTH_BINARY_DIR": str(folder)})
+    blobs = server.home / "hearth" / "models" / ".blobs"
+    with slow.http.stream("POST", "/api/create", json={"model": "small", "from": "whole", "quantize": "q4_0"}) as answer:
+        lines = answer.iter_lines()
+        assert json.loads(next(lines))["status"] == "quantizing F16 model to Q4_0"
+        assert len(list(blobs.iterdir())) == 1
+        busy = slow.http.post("/api/create", json={"model": "other", "from": "whole", "quantize": "q4_0"})
+        assert busy.status_code == 503 and busy.headers["retry-after"]
+    until(lambda: not list(blobs.iterdir()), "the unfinished file goes")
+    assert slow.http.post("/api/show", json={"model": "small"}).status_code == 404
+
+
+def test_quantising_on_the_command_line(cli, whole):
+    (cli.home / "Modelfile").write_text("FROM ./whole.gguf\nSYSTEM Be brief.\n")
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        cli.env["HEARTH_SERVER_PORT"] = str(s.getsockname()[1])
+    try:
+        done = cli.run("create", "small", "-q", "q8_0", cwd=cli.home)
+        assert done.returncode == 0 and "created small" in done.stdout, done.stderr
+        assert json.loads(cli.run("--json", "show", "small").stdout)["quantization"] == "Q8_0"
+        wrong = cli.run("create", "small", "-q", "q77", cwd=cli.home)
+        assert wrong.returncode == 1 and "'q77' is no quantisation" in wrong.stderr
+    finally:
+        cli.run("stop")

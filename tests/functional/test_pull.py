@@ -392,7 +392,26 @@ def test_run_fetches_first(puller, hub, weights):
 
 
 @pytest.mark.parametrize("body, says", [({}, "model"), ({"model": 3}, "model"), ({"model": ""}, "empty"), ({"model": "hf:"}, "names no repository"),
-                                        ({"model": "/etc/passwd"}, "is a file"), ({"model": "s3://b/x"}, "fetches from")])
+                                        ({"model": "/etc/passwd"}, "is a file"), ({"model": "s3://"}, "names no bucket")])
 def test_wrong_pulls(serving, body, says):
     answer = serving.http.post("/api/pull", json={**body, "stream": False})
     assert answer.status_code in (400, 501) and says in answer.json()["error"], answer.text
+
+
+def test_login_keeps_a_token_that_the_hub_knows(puller, hub, weights):
+    def login(token, *flags):
+        return subprocess.run([servers.HEARTH, "login", "hf", *flags], env=puller.env, input=token + "\n", text=True, capture_output=True, timeout=60)
+
+    hub.add("org/gated", {"m-Q8_0.gguf": weights}, gated=True)
+    assert "hearth login hf" in puller.run("pull", "org/gated", code=1).stderr
+    wrong = login("hf_wrong")
+    assert wrong.returncode == 1 and "does not know this token" in wrong.stderr and "hf_wrong" not in wrong.stderr
+    done = login(hub.token)
+    assert done.returncode == 0 and "logged in as somebody" in done.stdout and hub.token not in done.stdout
+    kept = puller.home / ".config" / "hearth" / "credentials"
+    assert kept.read_text() == f"HF_TOKEN={hub.token}\n" and kept.stat().st_mode & 0o777 == 0o600
+    assert not puller.pull("org/gated")[0]["up_to_date"]
+    kept.chmod(0o644)
+    assert "chmod 600" in login(hub.token).stderr
+    kept.chmod(0o600)
+    assert login("", "--forget").returncode == 0 and kept.read_text() == ""

@@ -249,8 +249,15 @@ def test_templates_of_requests_are_refused_unless_allowed(server, serve):
     assert refused.status_code == 400 and refused.json()["error"]["param"] == "template_override", refused.text
     assert "--allow-templates" in refused.json()["error"]["message"]
     assert serve("--allow-templates").http.post("/hearth/v1/run", json=body).status_code == 200
-    ollama = server.http.post("/api/generate", json={"model": "ember", "prompt": "Hello", "stream": False, "template": "{{ .Prompt }}"})
-    assert ollama.status_code == 200 and ollama.headers["hearth-ignored-parameters"] == "template"
+    # What is in Go's language is bounded, and may come.
+    lone = {"model": "ember", "prompt": "Hello", "stream": False, "options": {"num_predict": 1}}
+    counts = {text: server.http.post("/api/generate", json={**lone, "template": text}).json()["prompt_eval_count"]
+              for text in ("{{ .Prompt }}", "{{ .Prompt }} {{ .Prompt }} {{ .Prompt }}")}
+    assert len(set(counts.values())) == 2, counts
+    endless = server.http.post("/api/generate", json={**lone, "template": "{{ range 1000000000 }}{{ end }}{{ .Prompt }}"})
+    assert endless.status_code == 400 and "too many steps" in endless.text
+    plain = server.http.post("/api/generate", json={**lone, "template": "plain"})
+    assert plain.status_code == 200 and plain.headers["hearth-ignored-parameters"] == "template"
 
 
 def test_unknown_fields_of_the_native_dialect_are_named(server):

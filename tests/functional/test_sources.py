@@ -36,7 +36,7 @@ def puller(home, hub, registry):
     return out
 
 
-WHOLE = dict(system="You are brief.", params={"num_predict": 3, "stop": ["<a>"]}, license=["MIT", "and more"], template="{{ .Prompt }}",
+WHOLE = dict(system="You are brief.", params={"num_predict": 3, "stop": ["<a>"]}, license=["MIT", "and more"], template="{{ if .System }}<s>{{ .System }}</s>{{ end }}<u>{{ .Prompt }}</u>{{ .Response }}",
              messages=json.dumps([{"role": "user", "content": "1+1?"}, {"role": "assistant", "content": "2"}]))
 
 
@@ -73,7 +73,18 @@ def test_its_settings_are_used(puller, registry, weights, serve):
     shown = client.show("me/tiny")
     assert shown.license == "MIT\n\nand more" and "num_predict" in shown.parameters
     prompt = server.http.post("/apply-template", json={"model": "me/tiny", "messages": [{"role": "user", "content": "hi"}]}).json()["prompt"]
-    assert "You are brief." in prompt and "1+1?" in prompt
+    assert prompt == "<s>You are brief.</s><u>1+1?</u>2<u>hi</u>"
+    assert shown.template == WHOLE["template"]
+
+
+def test_templates_that_cannot_be_used(puller, registry, weights):
+    registry.add("library/broken", "latest", model=weights, system="s", template="{{ if .Prompt }}")
+    assert "ollama:broken: its template is left out: the template cannot be used: line 1: {{if}} has no {{end}}" in puller.run("pull", "ollama:broken").stderr
+    registry.add("library/coded", "latest", config={"renderer": "qwen3"}, model=weights, system="s", template="{{ .Prompt }}")
+    assert "its template is left out: Ollama renders it with code of its own, 'qwen3'" in puller.run("pull", "ollama:coded").stderr
+    for name in ("broken", "coded"):
+        (file,) = json.loads((puller.models / name / "hearth.json").read_text())["files"]
+        assert file["settings"] == {"system": "s"}
 
 
 @pytest.mark.parametrize("layers, text", [

@@ -43,9 +43,9 @@ Check check_home(const cli::Context& context) {
 Check check_models(const cli::Context& context) {
   const store::Library library(context.home, *context.log);
   const auto entries = library.entries();
-  if (!entries) return {"models", "failed", entries.error().message};
-  std::size_t broken = 0;
-  for (const auto& entry : *entries) broken += library.card(entry) ? 0 : 1;
+  const auto readable = library.list();
+  if (!entries || !readable) return {"models", "failed", (entries ? readable.error() : entries.error()).message};
+  const auto broken = entries->size() - std::min(readable->size(), entries->size());
   if (broken > 0)
     return {"models", "warning", fmt::format("{} installed, {} of them unreadable", entries->size(), broken)};
   return {"models", "ok", fmt::format("{} installed", entries->size())};

@@ -11,6 +11,7 @@
 #include "base/spd_log.hpp"
 #include "base/strings.hpp"
 #include "cli/parser.hpp"
+#include "sdk/home.hpp"
 
 namespace {
 
@@ -46,7 +47,7 @@ int run(const std::vector<std::string>& arguments) {
       serving ? level_of(settings->text("log.level"), command.globals.verbose) : base::LogLevel::kWarn,
       !command.globals.no_color);
   cli::Context context{.globals = command.globals, .settings = *std::move(settings)};
-  context.home = apps::home_of(context.settings);
+  context.home = sdk::home_of(context.settings);
   context.program = apps::this_program();
   context.log = log.get();
   context.serve = [&](const config::Settings& s) { return apps::serve(s, context.home, context.globals, *log); };

@@ -10,8 +10,8 @@
 #include "apps/hearth/paths.hpp"
 #include "base/files.hpp"
 #include "base/strings.hpp"
-#include "cli/provisioner.hpp"
 #include "gateway/face.hpp"
+#include "sdk/provisioner_settings.hpp"
 
 namespace hearth::apps {
 
@@ -42,7 +42,7 @@ sched::ManagerOptions manager_options(const config::Settings& s, const store::Ho
   return o;
 }
 
-gateway::GatewayOptions gateway_options(const config::Settings& s) {
+gateway::GatewayOptions gateway_options(const config::Settings& s, const store::Home& home) {
   gateway::GatewayOptions o;
   o.version = HEARTH_VERSION;
   o.api_keys = s.list("api_key");
@@ -53,6 +53,10 @@ gateway::GatewayOptions gateway_options(const config::Settings& s) {
   for (const auto& host : s.list("server.allowed_host")) o.allowed_hosts.push_back(host);
   o.allow_templates = s.flag("server.allow_templates");
   o.any_ip_host = !is_loopback(s.text("server.host"));
+  o.quantizer = {.runner = runner_program(s),
+                 .log_folder = home.logs(),
+                 .threads = static_cast<int>(s.integer("engine.threads")),
+                 .nice = static_cast<int>(s.integer("engine.nice"))};
   o.header_hold = to_ms(s.duration("server.header_hold"));
   return o;
 }
@@ -146,9 +150,9 @@ Server::Server(const config::Settings& settings, const store::Home& home, base::
       work_(2, "hearth-work"),
       library_(home, log),
       manager_(threads_.executor(0), work_, manager_options(settings, home), clock_, log),
-      provisioner_(cli::provisioner_options(settings, home), clock_, log),
-      pulls_(threads_.executor(0), provisioner_, library_, cli::pull_options(settings), log),
-      gateway_(library_, work_, manager_, pulls_, clock_, log, gateway_options(settings)),
+      provisioner_(sdk::provisioner_options(settings, home), clock_, log),
+      pulls_(threads_.executor(0), provisioner_, library_, sdk::pull_options(settings), log),
+      gateway_(library_, work_, manager_, pulls_, clock_, log, gateway_options(settings, home)),
       server_(threads_, gateway_, limits_of(settings), log),
       nursery_(threads_.executor(0)) {
   gateway_.set_server(server_);

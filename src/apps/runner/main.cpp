@@ -7,9 +7,11 @@
 #include <cstdlib>
 #include <fmt/format.h>
 #include <memory>
+#include <string_view>
 #include <thread>
 #include <unistd.h>
 
+#include "apps/runner/quantize.hpp"
 #include "base/clock.hpp"
 #include "base/spd_log.hpp"
 #include "engine/core/token_engine.hpp"
@@ -110,6 +112,7 @@ rt::Task<void> run(const Arguments& arguments, rt::IoThreads& threads, base::Log
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc > 1 && std::string_view(argv[1]) == "quantize") return apps::quantize(argc - 1, argv + 1);
   Arguments arguments;
   auto& model = arguments.model;
   CLI::App app("Serves one model on a unix socket. Started by hearth; not meant to be used by hand.", "hearth-runner");

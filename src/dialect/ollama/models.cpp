@@ -190,6 +190,12 @@ std::string status_line(std::string_view status) {
   return std::move(w).take();
 }
 
+std::string progress_line(std::string_view status, std::uint64_t total, std::uint64_t completed) {
+  Writer w;
+  w.begin_object().field("status", status).field("total", total).field("completed", completed).end_object();
+  return std::move(w).take();
+}
+
 std::string pull_file(std::string_view name, std::string_view digest, std::uint64_t total, std::uint64_t completed) {
   constexpr std::size_t kShown = 12;
   const auto digits = digest.substr(std::min(digest.find(':') + 1, digest.size()));

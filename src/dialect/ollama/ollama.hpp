@@ -55,12 +55,15 @@ struct PullCall {
 // Lines of a pull or a create, without the line end. A file is called by the first 12 digits of its digest
 // ("sha256:..."), or by its name where it has none.
 [[nodiscard]] std::string status_line(std::string_view status);  // {"status": "success"}
+[[nodiscard]] std::string progress_line(std::string_view status, std::uint64_t total,
+                                        std::uint64_t completed);  // bytes
 [[nodiscard]] std::string pull_file(std::string_view name, std::string_view digest, std::uint64_t total,
                                     std::uint64_t completed);
 struct CreateCall {
   std::string model;                         // to make
   std::string from;                          // a model; empty where `modelfile` says it
   std::string modelfile;                     // hearth's addition: as text, instead of the fields
+  std::string quantize;                      // a type for the weights: "q4_K_M"
   std::map<std::string, std::string> files;  // instead of `from`: digests of blobs by file name
   domain::ModelSettings settings;
   bool stream = true;

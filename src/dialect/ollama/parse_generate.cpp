@@ -4,6 +4,7 @@
 #include "dialect/ollama/ollama.hpp"
 #include "dialect/ollama/parse.hpp"
 #include "dialect/ollama/render.hpp"
+#include "domain/template_language.hpp"
 
 namespace hearth::dialect::ollama {
 namespace {
@@ -29,9 +30,12 @@ void read_generate(Object& in, Generate& out) {
   in.text("prompt", out.prompt);
   in.text("suffix", out.suffix);
   in.text("system", out.system);
-  std::string go_template;  // ours are jinja
+  std::string go_template;  // Ollama knows no others
   in.text("template", go_template);
-  if (!go_template.empty()) in.ignore("template");
+  if (domain::is_go_template(go_template))
+    out.chat.template_override = go_template;
+  else if (!go_template.empty())
+    in.ignore("template");
   in.boolean("raw", out.raw);
   read_format(in, out.chat.response_format);
   read_think(in, out.chat.reasoning);
@@ -43,6 +47,7 @@ void read_generate(Object& in, Generate& out) {
     if (middle) in.ignore("suffix");
   } else if (middle && !out.raw) {
     in.ignore({"system", "think"});
+    if (!out.chat.template_override.empty()) in.ignore("template");
   }
   if (out.raw && (!out.system.empty() || !go_template.empty() || in.has("context")))
     in.fail("raw", "mode does not take template, system or context");

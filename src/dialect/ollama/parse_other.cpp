@@ -3,6 +3,7 @@
 #include "dialect/ollama/parse.hpp"
 #include "dialect/ollama/render.hpp"
 #include "domain/json/settings_json.hpp"
+#include "domain/template_language.hpp"
 
 namespace hearth::dialect::ollama {
 namespace {
@@ -114,6 +115,7 @@ Result<CreateCall> parse_create(std::string_view body) {
                in.boolean("stream", call.stream);
                in.object("parameters", [&](Object& parameters) { domain::read_parameters(parameters, settings); });
                in.text("system", settings.system);
+               in.text("quantize", call.quantize);
                in.text("template", settings.chat_template);
                if (const auto messages = in.get("messages"))
                  domain::read_settings_messages(*messages, settings.messages);
@@ -121,11 +123,15 @@ Result<CreateCall> parse_create(std::string_view body) {
                  const auto texts = license->is_array() ? common::read_texts(*license) : std::vector{license->text()};
                  for (const auto& text : texts) settings.license += (settings.license.empty() ? "" : "\n\n") + text;
                }
-               for (const auto* name : {"quantize", "adapters", "draft_files", "draft_quantize", "remote_host"}) {
+               for (const auto* name : {"adapters", "draft_files", "draft_quantize", "remote_host"}) {
                  if (in.has(name)) in.fail(name, "is not supported by this version");
                  in.accept(name);
                }
                in.ignore({"renderer", "parser", "requires", "info"});
+               if (in.has("renderer") && domain::is_go_template(settings.chat_template)) {  // a stand-in, then
+                 settings.chat_template.clear();
+                 in.ignore("template");
+               }
              }));
   call.ignored = std::move(report.ignored);
   return call;

@@ -115,6 +115,11 @@ TEST(Generate, ThreeKindsOfRequest) {
   EXPECT_EQ(templated.response_format.kind, ResponseFormat::Kind::kJson);
   EXPECT_FALSE(templated.generation.truncate);
 
+  EXPECT_TRUE(templated.template_override.empty()) << "plain text is left alone";
+  const auto own =
+      request_of<ChatRequest>(parse_generate(R"({"model":"m","prompt":"hi","template":"<{{ .Prompt }}>"})", {}));
+  EXPECT_EQ(own.template_override, "<{{ .Prompt }}>");
+
   const auto raw = request_of<CompletionRequest>(parse_generate(R"({"model":"m","prompt":"[INST]","raw":true})", {}));
   EXPECT_EQ(raw.prompts, (std::vector<std::variant<std::string, Tokens>>{"[INST]"}));
   EXPECT_EQ(raw.generation.sampling.temperature, 0.8);

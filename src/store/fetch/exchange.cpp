@@ -1,6 +1,7 @@
 #include "store/fetch/exchange.hpp"
 
 #include <algorithm>
+#include <cstdio>
 #include <fmt/format.h>
 
 #include "base/strings.hpp"
@@ -53,6 +54,40 @@ void Exchange::prepare(const std::string& url, const std::vector<std::string>& h
   curl().easy_setopt(easy, CURLOPT_WRITEFUNCTION, &Exchange::take_body);
   curl().easy_setopt(easy, CURLOPT_WRITEDATA, this);
   curl().easy_setopt(easy, CURLOPT_PRIVATE, this);
+}
+
+void Exchange::set_method(const std::string& method, std::uint64_t size, BodyReader read) {
+  CURL* const easy = easy_.get();
+  if (method == "HEAD") curl().easy_setopt(easy, CURLOPT_NOBODY, 1L);
+  read_ = std::move(read);
+  read_at_ = 0;
+  read_end_ = size;
+  if (read_) {
+    curl().easy_setopt(easy, CURLOPT_UPLOAD, 1L);
+    curl().easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(size));
+    curl().easy_setopt(easy, CURLOPT_READFUNCTION, &Exchange::give_body);
+    curl().easy_setopt(easy, CURLOPT_READDATA, this);
+    curl().easy_setopt(easy, CURLOPT_SEEKFUNCTION, &Exchange::seek_body);
+    curl().easy_setopt(easy, CURLOPT_SEEKDATA, this);
+  }
+  if (method != "GET" && method != "HEAD") curl().easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method.c_str());
+}
+
+std::size_t Exchange::give_body(char* data, std::size_t size, std::size_t count, void* self) {
+  auto& exchange = *static_cast<Exchange*>(self);
+  const auto wanted = std::min<std::uint64_t>(size * count, exchange.read_end_ - exchange.read_at_);
+  if (wanted == 0) return 0;
+  const auto got = exchange.read_(exchange.read_at_, {data, static_cast<std::size_t>(wanted)});
+  if (!got || *got == 0) return CURL_READFUNC_ABORT;  // shorter than was said
+  exchange.read_at_ += *got;
+  return *got;
+}
+
+// A request that goes out again on a new connection begins anew.
+int Exchange::seek_body(void* self, curl_off_t offset, int origin) {
+  if (origin != SEEK_SET || offset < 0) return CURL_SEEKFUNC_FAIL;
+  static_cast<Exchange*>(self)->read_at_ = static_cast<std::uint64_t>(offset);
+  return CURL_SEEKFUNC_OK;
 }
 
 std::size_t Exchange::take_header(char* data, std::size_t size, std::size_t count, void* self) {

@@ -29,6 +29,9 @@ using Multi = std::unique_ptr<CURLM, FreeMulti>;
 
 [[nodiscard]] Multi make_multi();
 
+// Fills the buffer with what a body has from `at` on, as far as it goes; nothing: it cannot be read.
+using BodyReader = std::function<std::optional<std::size_t>(std::uint64_t at, std::span<char> into)>;
+
 // One request on a reusable handle, and what came back so far. Redirects are not followed here. One thread; does not
 // move (curl holds its address).
 class Exchange {
@@ -40,6 +43,9 @@ class Exchange {
   // Sets the handle up; add it to a multi next. `on_body` takes the body as it comes; false ends the transfer.
   void prepare(const std::string& url, const std::vector<std::string>& headers, const Net& net,
                std::function<bool(std::span<const char>)> on_body);
+
+  // After prepare(): another method than GET. `read`: its body of `size` bytes; nullptr = none.
+  void set_method(const std::string& method, std::uint64_t size, BodyReader read);
 
   [[nodiscard]] CURL* easy() const { return easy_.get(); }
   [[nodiscard]] long status() const { return status_; }
@@ -54,10 +60,15 @@ class Exchange {
  private:
   static std::size_t take_header(char* data, std::size_t size, std::size_t count, void* self);
   static std::size_t take_body(char* data, std::size_t size, std::size_t count, void* self);
+  static std::size_t give_body(char* data, std::size_t size, std::size_t count, void* self);
+  static int seek_body(void* self, curl_off_t offset, int origin);
 
   Easy easy_;
   std::unique_ptr<curl_slist, FreeList> header_list_;
   std::function<bool(std::span<const char>)> on_body_;
+  BodyReader read_;
+  std::uint64_t read_at_ = 0;
+  std::uint64_t read_end_ = 0;
   long status_ = 0;
   Headers headers_;
   std::size_t header_bytes_ = 0;

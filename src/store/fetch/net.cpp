@@ -1,52 +1,17 @@
 #include "store/fetch/net.hpp"
 
 #include <fmt/format.h>
-#include <thread>
 
-#include "store/fetch/exchange.hpp"
+#include "store/fetch/run_exchange.hpp"
 #include "store/fetch/url.hpp"
 
 namespace hearth::store::fetch {
 namespace {
 
 constexpr int kRedirectsMax = 10;
-constexpr int kPollMs = 1000;
-
-// Waits on the multi handle, which `stop` wakes.
-void wait(CURLM* multi, std::chrono::milliseconds span) {
-  curl().multi_poll(multi, nullptr, 0, static_cast<int>(span.count()), nullptr);
-}
 
 std::unexpected<Error> stopped(const std::string& url) {
   return fail(ErrorCode::kCancelled, fmt::format("{}: stopped", printable(url)));
-}
-
-// Runs one request to its end. nullopt: stopped.
-std::optional<CURLcode> run(CURLM* multi, Exchange& exchange, const std::stop_token& stop) {
-  curl().multi_add_handle(multi, exchange.easy());
-  std::optional<CURLcode> out;
-  int running = 1;
-  while (!stop.stop_requested() && !out) {
-    curl().multi_perform(multi, &running);
-    int left = 0;
-    while (const CURLMsg* message = curl().multi_info_read(multi, &left)) {
-      if (message->msg == CURLMSG_DONE) out = message->data.result;
-    }
-    if (!out) wait(multi, std::chrono::milliseconds(kPollMs));
-  }
-  curl().multi_remove_handle(multi, exchange.easy());
-  return out;
-}
-
-// Sleeps, but not past a stop; false = stopped.
-bool pause(CURLM* multi, std::chrono::milliseconds span, const std::stop_token& stop) {
-  const auto until = std::chrono::steady_clock::now() + span;
-  while (!stop.stop_requested()) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
-    if (left.count() <= 0) return true;
-    wait(multi, left);
-  }
-  return false;
 }
 
 }  // namespace
@@ -72,7 +37,7 @@ Result<Answer> get(const Call& call, const Net& net, std::size_t body_max, std::
       too_large = answer.body.size() > body_max;
       return !too_large;
     });
-    const auto code = run(multi.get(), exchange, stop);
+    const auto code = run_exchange(multi.get(), exchange, stop);
     if (!code) return stopped(url);
     if (too_large)
       return fail(ErrorCode::kPayloadTooLarge, fmt::format("{}: answers more than {} bytes", printable(url), body_max));

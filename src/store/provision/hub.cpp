@@ -55,6 +55,23 @@ std::string hub_token(const std::function<std::string(const char*)>& environment
   return text ? std::string(base::trim(*text)) : std::string();
 }
 
+Result<std::string> account_of(const HubOptions& options, std::stop_token stop) {
+  const fetch::Call call{.url = options.endpoint + "/api/whoami-v2",
+                         .headers = {"authorization: Bearer " + options.token}};
+  HEARTH_TRY(const auto answer, fetch::get(call, options.net, kListingBytesMax, std::move(stop)));
+  if (answer.status == 401 || answer.status == 403)
+    return fail(ErrorCode::kUnauthorized,
+                fmt::format("{} does not know this token; make one that may read at {}/settings/tokens",
+                            fetch::host_of(options.endpoint), options.endpoint));
+  if (answer.status != 200)
+    return fail(ErrorCode::kBackendError, fmt::format("{} answered {}", call.url, answer.status));
+  std::string name;
+  HEARTH_TRY(const auto report,
+             json::read_object(answer.body, [&](json::Object& in) { name = in.required_text("name"); }));
+  (void)report;
+  return name;
+}
+
 Error Hub::refusal(const std::string& repository, const std::string& revision, const fetch::Answer& answer) const {
   const auto header = [&](const char* name) {
     const auto it = answer.headers.find(name);
@@ -63,10 +80,11 @@ Error Hub::refusal(const std::string& repository, const std::string& revision, c
   const std::string kind = header("x-error-code");
   const std::string page = fmt::format("{}/{}", options_.endpoint, repository);
   if (kind == "GatedRepo")
-    return {.code = ErrorCode::kForbidden,
-            .message = fmt::format("hf:{} is gated: accept its terms at {}, then give hearth your token with HF_TOKEN",
-                                   repository, page),
-            .param = "model"};
+    return {
+        .code = ErrorCode::kForbidden,
+        .message = fmt::format("hf:{} is gated: accept its terms at {}, then give hearth your token: hearth login hf",
+                               repository, page),
+        .param = "model"};
   if (kind == "RevisionNotFound")
     return {.code = ErrorCode::kModelNotFound,
             .message = fmt::format("hf:{} has no revision '{}'", repository, revision),

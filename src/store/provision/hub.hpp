@@ -22,6 +22,9 @@ struct HubOptions {
 // The token that the hub's own client uses: HF_TOKEN, HF_API_TOKEN, HF_TOKEN_PATH, $HF_HOME/token; empty if none.
 [[nodiscard]] std::string hub_token(const std::function<std::string(const char*)>& environment);
 
+// The name of the account that options.token belongs to. kUnauthorized: the hub does not know it; kUnavailable.
+[[nodiscard]] Result<std::string> account_of(const HubOptions& options, std::stop_token stop);
+
 // Repositories of models on the Hugging Face hub, or a server that speaks its API (GET /api/models/R/revision/V,
 // /R/resolve/V/FILE). Blocks. Thread-safe.
 class Hub final : public Source {

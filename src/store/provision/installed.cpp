@@ -19,8 +19,8 @@ Result<std::vector<Installed>> installed(const Library& library, const std::vect
         reference->selector = entry.path.filename().string();
         break;
       case Reference::Kind::kOllama: reference->selector = entry.name.tag(); break;
-      case Reference::Kind::kUrl:
-      case Reference::Kind::kS3: break;
+      case Reference::Kind::kS3: reference->selector = entry.path.filename().string(); break;
+      case Reference::Kind::kUrl: break;
       case Reference::Kind::kName:
       case Reference::Kind::kFile: continue;
     }

@@ -1,30 +1,21 @@
 #include "store/provision/ollama_registry.hpp"
 
 #include <algorithm>
-#include <array>
 #include <fmt/format.h>
+#include <utility>
 
 #include "base/bytes.hpp"
 #include "base/strings.hpp"
-#include "domain/json/settings_json.hpp"
+#include "domain/template_language.hpp"
 #include "json/reader.hpp"
 #include "store/fetch/url.hpp"
-#include "store/modelfile.hpp"
 
 namespace hearth::store::provision {
 
 namespace {
 
-constexpr std::size_t kManifestBytesMax = 4 << 20;
-constexpr std::size_t kSettingsBytesMax = 4 << 20;
-constexpr std::size_t kLayersMax = 256;
 constexpr const char* kManifestType = "accept: application/vnd.docker.distribution.manifest.v2+json";
-constexpr std::string_view kMediaPrefix = "application/vnd.ollama.image.";
 constexpr int kUnauthorized = 401;
-
-constexpr std::array<std::string_view, 5> kSettingsKinds{"template", "system", "params", "messages", "license"};
-
-bool holds_settings(std::string_view kind) { return std::ranges::find(kSettingsKinds, kind) != kSettingsKinds.end(); }
 
 std::string header_of(const fetch::Answer& answer, const char* name) {
   const auto it = answer.headers.find(name);
@@ -48,58 +39,6 @@ struct OllamaRegistry::Place {
   std::vector<std::string> headers;
 };
 
-Result<OllamaManifest> OllamaManifest::parse(std::string_view text) {
-  OllamaManifest out;
-  const auto report = json::read_object(text, [&](json::Object& in) {
-    in.each("layers", [&](const json::Item& item) {
-      item.object([&](json::Object& layer) {
-        const std::string type = layer.required_text("mediaType");
-        Layer known{.kind = type.starts_with(kMediaPrefix) ? type.substr(kMediaPrefix.size()) : type, .digest = {}};
-        if (const auto digest = fetch::parse_digest(layer.required_text("digest")))
-          known.digest = *digest;
-        else
-          layer.fail("digest", "is no digest");
-        if (const auto size = layer.require("size")) known.size = static_cast<std::uint64_t>(size->integer(0));
-        out.layers.push_back(std::move(known));
-      });
-    });
-  });
-  if (!report) return fail(ErrorCode::kBackendError, fmt::format("no manifest: {}", report.error().message));
-  if (out.layers.empty() || out.layers.size() > kLayersMax)
-    return fail(ErrorCode::kBackendError, fmt::format("no manifest: {} layers", out.layers.size()));
-  return out;
-}
-
-void add_layer(std::string_view kind, const std::string& content, domain::ModelSettings& settings) {
-  if (!base::is_valid_utf8(content)) return;
-  if (kind == "system") {
-    settings.system = content;
-  } else if (kind == "license") {
-    settings.license += (settings.license.empty() ? "" : "\n\n") + content;
-  } else if (kind == "template") {
-    if (!is_go_template(content)) settings.chat_template = content;
-  } else if (kind == "params") {
-    (void)json::read_object(content, [&](json::Object& in) {
-      for (const auto& name : in.keys()) {
-        const auto item = in.get(name);
-        const auto take = [&](const json::Item& value) {
-          (void)settings.add(name, value.is_string() ? value.text() : json::to_text(value.value()));
-        };
-        if (item && item->is_array())
-          item->each(take);
-        else if (item)
-          take(*item);
-      }
-    });
-  } else if (kind == "messages") {
-    const auto value = json::parse(content);
-    json::Report report;
-    std::vector<domain::Message> messages;
-    if (value) domain::read_settings_messages(json::Item(*value, "messages", report), messages);
-    if (value && !report.error) settings.messages = std::move(messages);
-  }
-}
-
 std::string token_address(std::string_view challenge) {
   if (!base::starts_with_ignore_case(challenge, "bearer ")) return {};
   const std::string realm = quoted_part(challenge, "realm");
@@ -119,7 +58,7 @@ Result<std::string> OllamaRegistry::token(const std::string& address, const std:
                 fmt::format("{} sends to {} for a token; that is not followed", fetch::host_of(options_.endpoint),
                             fetch::printable(address)),
                 "model");
-  const auto answer = fetch::get({.url = address, .headers = {}}, options_.net, kManifestBytesMax, stop);
+  const auto answer = fetch::get({.url = address, .headers = {}}, options_.net, kOllamaManifestBytesMax, stop);
   if (answer && answer->status == 200)
     (void)json::read_object(answer->body, [&](json::Object& in) {
       in.text("token", out);
@@ -139,7 +78,7 @@ Result<fetch::Answer> OllamaRegistry::ask(Place& place, const std::string& path,
     return fetch::get({.url = fmt::format("{}/v2/{}/{}", options_.endpoint, place.repository, path),
                        .headers = place.headers,
                        .plain_headers = {kManifestType}},
-                      options_.net, kManifestBytesMax, stop);
+                      options_.net, kOllamaManifestBytesMax, stop);
   };
   HEARTH_TRY(auto answer, get());
   const std::string address = token_address(header_of(answer, "www-authenticate"));
@@ -164,25 +103,51 @@ Result<fetch::Answer> OllamaRegistry::ask(Place& place, const std::string& path,
   }
 }
 
-Result<void> OllamaRegistry::add_settings(Place& place, const OllamaManifest& manifest, domain::ModelSettings& settings,
-                                          const std::stop_token& stop) const {
+// A layer that is not weights, as its manifest promises it.
+Result<std::string> OllamaRegistry::small_blob(Place& place, const OllamaManifest::Layer& layer,
+                                               const std::stop_token& stop) const {
+  HEARTH_TRY(auto answer, ask(place, "blobs/" + to_text(layer.digest), stop));
+  fetch::Hasher hasher(layer.digest.kind, answer.body.size());
+  hasher.add(answer.body);
+  if (hasher.finish() != layer.digest)
+    return fail(ErrorCode::kBackendError,
+                fmt::format("{} gave another {} of ollama:{} than its manifest says; nothing was fetched",
+                            fetch::host_of(options_.endpoint), layer.kind, place.shown));
+  return std::move(answer.body);
+}
+
+// The code of Ollama's that writes this model's prompts; a template beside it is a stand-in. Empty: none.
+Result<std::string> OllamaRegistry::renderer(Place& place, const OllamaManifest& manifest,
+                                             const std::stop_token& stop) const {
+  if (!manifest.config || manifest.config->size > kOllamaSettingsBytesMax) return std::string();
+  HEARTH_TRY(const auto config, small_blob(place, *manifest.config, stop));
+  return renderer_in(config);
+}
+
+Result<domain::ModelSettings> OllamaRegistry::settings(Place& place, const OllamaManifest& manifest,
+                                                       const std::stop_token& stop,
+                                                       std::vector<std::string>& notes) const {
+  domain::ModelSettings out;
   std::uint64_t total = 0;
   for (const auto& layer : manifest.layers) {
     if (!holds_settings(layer.kind)) continue;
     total += layer.size;
-    if (total > kSettingsBytesMax)
+    if (total > kOllamaSettingsBytesMax)
       return fail(ErrorCode::kPayloadTooLarge, fmt::format("ollama:{}: its settings are larger than {}", place.shown,
-                                                           base::human({kSettingsBytesMax})));
-    HEARTH_TRY(const auto answer, ask(place, "blobs/" + to_text(layer.digest), stop));
-    fetch::Hasher hasher(layer.digest.kind, answer.body.size());
-    hasher.add(answer.body);
-    if (hasher.finish() != layer.digest)
-      return fail(ErrorCode::kBackendError,
-                  fmt::format("{} gave another {} of ollama:{} than its manifest says; nothing was fetched",
-                              fetch::host_of(options_.endpoint), layer.kind, place.shown));
-    add_layer(layer.kind, answer.body, settings);
+                                                           base::human({kOllamaSettingsBytesMax})));
+    HEARTH_TRY(const auto content, small_blob(place, layer, stop));
+    if (const auto added = add_layer(layer.kind, content, out); !added)
+      notes.push_back(fmt::format("its {} is left out: {}", layer.kind, added.error().message));
   }
-  return {};
+  if (domain::is_go_template(out.chat_template)) {
+    HEARTH_TRY(const auto name, renderer(place, manifest, stop));
+    if (!name.empty()) {
+      out.chat_template.clear();
+      notes.push_back(fmt::format("its template is left out: Ollama renders it with code of its own, '{}'",
+                                  base::one_line(name.substr(0, 100))));
+    }
+  }
+  return out;
 }
 
 Result<Publication> OllamaRegistry::look_up(const Reference& reference, std::stop_token stop) const {
@@ -200,29 +165,22 @@ Result<Publication> OllamaRegistry::look_up(const Reference& reference, std::sto
   fetch::Hasher hasher(fetch::Digest::Kind::kSha256, answer.body.size());
   hasher.add(answer.body);
   out.revision = hasher.finish().hex;
-  domain::ModelSettings settings;
-  HEARTH_CHECK(add_settings(place, *manifest, settings, stop));
-  const auto unusable = [&](std::string_view why) {
-    return fail(ErrorCode::kUnsupported, fmt::format("ollama:{} {}", place.shown, why), "model");
+  HEARTH_TRY(const auto settings, this->settings(place, *manifest, stop, out.notes));
+  const auto weights = manifest->weights();
+  if (!weights)
+    return fail(weights.error().code, fmt::format("ollama:{} {}", place.shown, weights.error().message), "model");
+  const auto add = [&](const OllamaManifest::Layer& layer, std::string_view prefix, domain::ModelSettings its) {
+    out.files.push_back(
+        {.name = fmt::format("{}{}@{}.gguf", prefix, model, tag),
+         .size = layer.size,
+         .digest = layer.digest,
+         .url = fmt::format("{}/v2/{}/blobs/{}", options_.endpoint, place.repository, to_text(layer.digest)),
+         .settings = std::move(its)});
   };
+  add(*weights, "", settings);  // first: the model is called after them
   for (const auto& layer : manifest->layers) {
-    const bool weights = layer.kind == "model";
-    if (layer.kind == "adapter") return unusable("has an adapter, which hearth does not load");
-    if (layer.kind == "tensor") return unusable("is published as single tensors, which only Ollama reads");
-    if (!weights && layer.kind != "projector") continue;
-    if (weights && !out.files.empty() && !out.files.front().name.starts_with("mmproj"))
-      return unusable("has its weights in several layers");
-    PublishedFile file{
-        .name = fmt::format("{}{}@{}.gguf", weights ? "" : "mmproj-", model, tag),
-        .size = layer.size,
-        .digest = layer.digest,
-        .url = fmt::format("{}/v2/{}/blobs/{}", options_.endpoint, place.repository, to_text(layer.digest)),
-        .settings = weights ? settings : domain::ModelSettings{}};
-    // Weights first: the model is called after them.
-    out.files.insert(weights ? out.files.begin() : out.files.end(), std::move(file));
+    if (layer.kind == "projector") add(layer, "mmproj-", {});
   }
-  if (out.files.empty() || out.files.front().name.starts_with("mmproj"))
-    return unusable("has no weights here; it runs on the makers' servers only");
   out.headers = place.headers;
   return out;
 }

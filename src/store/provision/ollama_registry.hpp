@@ -1,33 +1,16 @@
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
 #include "domain/model_settings.hpp"
-#include "store/fetch/digest.hpp"
 #include "store/fetch/net.hpp"
+#include "store/ollama_manifest.hpp"
 #include "store/provision/source.hpp"
 
 namespace hearth::store::provision {
-
-// A manifest of Ollama's registry: what one tag of a model is made of.
-struct OllamaManifest {
-  struct Layer {
-    std::string kind;  // "model", "template", "params", ...: the end of its media type
-    fetch::Digest digest;
-    std::uint64_t size = 0;  // bytes
-  };
-  std::vector<Layer> layers;
-
-  // kBackendError: not a manifest.
-  [[nodiscard]] static Result<OllamaManifest> parse(std::string_view text);
-};
-
-// Adds what a small layer says. What hearth does not know of it is left out.
-void add_layer(std::string_view kind, const std::string& content, domain::ModelSettings& settings);
 
 // The parts of `Bearer realm="...",service="...",scope="..."` as the address to get a token from; empty if it is none.
 // Source: RFC 6750, and the distribution registry's token protocol.
@@ -50,8 +33,14 @@ class OllamaRegistry final : public Source {
   struct Place;
   [[nodiscard]] Result<fetch::Answer> ask(Place& place, const std::string& path, const std::stop_token& stop) const;
   [[nodiscard]] Result<std::string> token(const std::string& address, const std::stop_token& stop) const;
-  [[nodiscard]] Result<void> add_settings(Place& place, const OllamaManifest& manifest, domain::ModelSettings& settings,
-                                          const std::stop_token& stop) const;
+  [[nodiscard]] Result<std::string> small_blob(Place& place, const OllamaManifest::Layer& layer,
+                                               const std::stop_token& stop) const;
+  [[nodiscard]] Result<std::string> renderer(Place& place, const OllamaManifest& manifest,
+                                             const std::stop_token& stop) const;
+  // `notes`: what was left out.
+  [[nodiscard]] Result<domain::ModelSettings> settings(Place& place, const OllamaManifest& manifest,
+                                                       const std::stop_token& stop,
+                                                       std::vector<std::string>& notes) const;
   OllamaRegistryOptions options_;
 };
 

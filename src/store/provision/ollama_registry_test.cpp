@@ -57,7 +57,9 @@ class Registry {
     for (const auto& [kind, content] : layers_)
       list += fmt::format(R"({}{{"mediaType":"application/vnd.ollama.image.{}","digest":"{}","size":{}}})",
                           list.empty() ? "" : ",", kind, digest_of(content), content.size());
-    return R"({"schemaVersion":2,"layers":[)" + list + "]}";
+    const auto config = layers_.empty() || layers_.front().first != "config" ? "" : list.substr(0, list.find('}') + 1);
+    return R"({"schemaVersion":2,)" + (config.empty() ? "" : R"("config":)" + config + ",") + R"("layers":[)" + list +
+           "]}";
   }
 
   std::vector<std::pair<std::string, std::string>> layers_;
@@ -67,7 +69,7 @@ class Registry {
 const std::vector<std::pair<std::string, std::string>> kWhole{
     {"projector", "PPPP"},
     {"model", "GGUFGGUF"},
-    {"template", "{{ .Prompt }}"},
+    {"template", "<{{ .Prompt }}>"},
     {"system", "be kind"},
     {"params", R"({"stop":["<a>","<b>"],"temperature":0.5,"num_keep":3,"new_thing":1,"top_k":"bad"})"},
     {"messages", R"([{"role":"user","content":"1+1?"},{"role":"assistant","content":"2"}])"},
@@ -93,10 +95,37 @@ TEST(OllamaRegistry, AModelWithEverything) {
   EXPECT_EQ(s.system, "be kind");
   EXPECT_EQ(s.license, "MIT\n\nand more");
   EXPECT_EQ(s.messages.size(), 2U);
-  EXPECT_TRUE(s.chat_template.empty()) << "Go's, not jinja";
+  EXPECT_EQ(s.chat_template, "<{{ .Prompt }}>");
+  EXPECT_TRUE(found->notes.empty());
   using Line = domain::ModelSettings::Line;
   EXPECT_EQ(s.parameters,
             (std::vector<Line>{{"stop", "<a>"}, {"stop", "<b>"}, {"temperature", "0.5"}, {"num_keep", "3"}}));
+}
+
+TEST(OllamaRegistry, TemplatesThatCannotBeUsedAreLeftOut) {
+  struct {
+    const char* config;
+    const char* text;
+    const char* kept;
+    const char* note;
+  } const cases[] = {
+      {R"({"model_format":"gguf"})", "{{ .Prompt }}", "{{ .Prompt }}", ""},
+      {R"({"renderer":"qwen3"})", "{{ .Prompt }}", "", "code of its own, 'qwen3'"},
+      {R"({"renderer":"qwen3"})", "{% for m in messages %}x{% endfor %}", "{% for m in messages %}x{% endfor %}", ""},
+      {"{}", "a\n{{ if .Prompt }}", "", "its template is left out: the template cannot be used: line 2: {{if}} has no"},
+      {"{}", "\xFF{{ .Prompt }}", "", "its template is left out: it is not UTF-8"},
+      {"no json", "{{ .Prompt }}", "{{ .Prompt }}", ""},
+  };
+  for (const auto& c : cases) {
+    const Registry registry({{"config", c.config}, {"model", "GGUF"}, {"template", c.text}, {"system", "kind"}});
+    const auto found = registry.look_up("ollama:tiny:1b");
+    ASSERT_TRUE(found) << found.error().message;
+    const auto& s = found->files.at(0).settings;
+    EXPECT_EQ(s.chat_template, c.kept) << c.text;
+    EXPECT_EQ(s.system, "kind");
+    EXPECT_EQ(found->notes.size(), *c.note == 0 ? 0U : 1U);
+    if (!found->notes.empty()) EXPECT_NE(found->notes[0].find(c.note), std::string::npos) << found->notes[0];
+  }
 }
 
 TEST(OllamaRegistry, OfSomebody) {

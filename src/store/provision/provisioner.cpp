@@ -101,12 +101,16 @@ fetch::Progress seen_progress(const fs::path& folder, const Choice& choice) {
   return out;
 }
 
-// A refusal in the middle of a public listing: the repository is gated.
+// A refusal in the middle of what could be listed: the repository is gated, or keys may list and not read.
 Error with_remedy(Error error, const Publication& published) {
   const bool refused = error.code == ErrorCode::kUnauthorized || error.code == ErrorCode::kForbidden;
   if (refused && !published.page.empty())
-    error.message += fmt::format("; {} is gated: accept its terms at {}, then give hearth your token with HF_TOKEN",
+    error.message += fmt::format("; {} is gated: accept its terms at {}, then give hearth your token: hearth login hf",
                                  published.source, published.page);
+  if (error.code == ErrorCode::kNotFound) error.code = ErrorCode::kModelNotFound;
+  if (refused && published.source.starts_with("s3://"))
+    error.message +=
+        fmt::format("; what is below {} can be listed but not read: the keys need s3:GetObject", published.source);
   return error;
 }
 
@@ -153,11 +157,9 @@ Result<const Source*> Provisioner::source_of(const Reference& reference) const {
       return fail(ErrorCode::kInvalidRequest, fmt::format("{} is a file; use it where it lies with: hearth import {}",
                                                           reference.name, reference.name));
     case Reference::Kind::kOllama: return &ollama_;
-    case Reference::Kind::kS3: break;
+    case Reference::Kind::kS3: return &s3_;
   }
-  return fail(ErrorCode::kUnsupported,
-              fmt::format("{}: this version fetches from the Hugging Face hub, Ollama's registry and https addresses",
-                          to_text(reference)));
+  return &hub_;
 }
 
 Result<Provisioner::Wish> Provisioner::resolve(const Reference& reference) const {
@@ -189,6 +191,7 @@ Result<Pulled> Provisioner::pull(const Reference& asked, const PullOptions& opti
   HEARTH_TRY(const Source* const source, source_of(reference));
   tell(options, {.phase = PullProgress::Phase::kResolving, .choice = {}, .files = {}, .bytes = {}});
   HEARTH_TRY(const auto published, source->look_up(reference, options.stop));
+  for (const auto& note : published.notes) log_.warn("{}: {}", to_text(reference), note);
   HEARTH_TRY(const auto choice, choose_from(published, wish, options));
   HEARTH_CHECK(check_names(published, choice));
   HEARTH_TRY(const bool fetched, fetch_missing(published, choice, reference, options));
@@ -239,12 +242,15 @@ Result<Pulled> Provisioner::what_is_here(const Reference& reference) const {
   if (reference.kind == Reference::Kind::kUrl) {
     HEARTH_TRY(const auto published, web_.look_up(reference, {}));  // asks nobody
     name = published.folder;
-  } else if (reference.kind == Reference::Kind::kS3 || reference.kind == Reference::Kind::kFile) {
+  } else if (reference.kind == Reference::Kind::kS3) {
+    name = S3Address::of(reference).model_name();
+  } else if (reference.kind == Reference::Kind::kFile) {
     return absent(to_text(reference));
   }
   const auto folder = options_.home.models / name;
   HEARTH_TRY(const auto manifest, Manifest::load(folder));
-  if (!manifest) return absent(to_text(reference));
+  const bool other = manifest && reference.kind == Reference::Kind::kS3 && manifest->source != reference.name;
+  if (!manifest || other) return absent(to_text(reference));
   Publication published{.source = manifest->source, .folder = name, .revision = manifest->revision};
   const bool tagged = reference.kind == Reference::Kind::kOllama;
   const std::string tail = fmt::format("{}@{}.gguf", name.substr(name.rfind('/') + 1),

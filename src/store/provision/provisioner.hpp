@@ -17,6 +17,7 @@
 #include "store/provision/choose.hpp"
 #include "store/provision/hub.hpp"
 #include "store/provision/ollama_registry.hpp"
+#include "store/provision/s3_source.hpp"
 #include "store/provision/web_file.hpp"
 #include "store/reference.hpp"
 
@@ -73,6 +74,7 @@ struct ProvisionerOptions {
   Home home;
   HubOptions hub;
   OllamaRegistryOptions ollama;
+  S3Options s3;
   bool offline = false;  // HF_HUB_OFFLINE: never ask a source
   fetch::DownloadOptions download;
 };
@@ -82,7 +84,15 @@ struct ProvisionerOptions {
 class Provisioner {
  public:
   Provisioner(ProvisionerOptions options, const base::Clock& clock, base::Log& log)
-      : options_(std::move(options)), clock_(clock), log_(log), hub_(options_.hub), ollama_(options_.ollama) {}
+      : options_(std::move(options)),
+        clock_(clock),
+        log_(log),
+        hub_(options_.hub),
+        ollama_(options_.ollama),
+        s3_client_(options_.s3, clock_),
+        s3_(s3_client_) {}
+  Provisioner(const Provisioner&) = delete;
+  Provisioner& operator=(const Provisioner&) = delete;
 
   // Fetches what `reference` means, or says that it is there. Errors: as Source::look_up, choose and fetch::download;
   // kCancelled keeps what has come.
@@ -116,6 +126,8 @@ class Provisioner {
   Hub hub_;
   OllamaRegistry ollama_;
   WebFile web_;
+  S3Client s3_client_;
+  S3Source s3_;
 };
 
 }  // namespace hearth::store::provision

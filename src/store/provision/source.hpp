@@ -33,6 +33,7 @@ struct Publication {
   std::vector<PublishedFile> files;
   std::vector<std::string> headers;  // for the origins of the files' URLs
   bool complete = false;             // the files belong together: nothing is to be chosen
+  std::vector<std::string> notes;    // what of it was left out, and why
 };
 
 // Which of them to fetch.

@@ -14,6 +14,8 @@
 #include "store/file_lock.hpp"
 #include "store/gguf.hpp"
 #include "store/manifest.hpp"
+#include "store/openvino_ir.hpp"
+#include "store/safetensors.hpp"
 
 namespace hearth::store::provision {
 
@@ -23,12 +25,25 @@ namespace {
 
 constexpr std::chrono::milliseconds kReport{200};
 
+// A model in OpenVINO's format is several graphs: the model, tokenizer, detokenizer.
+std::vector<fs::path> graphs_beside(const fs::path& xml) {
+  std::vector<fs::path> out;
+  std::error_code error;
+  for (fs::directory_iterator it(xml.parent_path(), error), end; !error && it != end; it.increment(error)) {
+    std::error_code gone;
+    if (it->path().extension() == ".xml" && fs::exists(weights_of_ir(it->path()), gone)) out.push_back(it->path());
+  }
+  if (std::ranges::find(out, xml) == out.end()) out.push_back(xml);
+  std::ranges::sort(out);
+  return out;
+}
+
 // One file to hash, whichever of the models have it.
 struct Check {
   fs::path path;
   fetch::Digest expected;
   std::uint64_t size = 0;
-  fs::path folder;                  // with the manifest that names it
+  fs::path folder;                  // with the manifest that names it; empty: it is another program's
   std::string name;                 // there
   std::vector<std::size_t> models;  // indices
 };
@@ -48,11 +63,8 @@ class Verifier {
   void look_at(std::size_t index) {
     const auto& entry = models_[index];
     out_.push_back({.reference = entry.id(), .problems = {}, .digests_known = false});
-    std::vector<fs::path> weights{entry.path};
-    if (const auto sound = check_structure(entry.path); !sound)
-      out_[index].problems.push_back({.file = entry.path.string(), .offset = {}, .what = sound.error().message});
-    else if (const auto header = read_gguf(entry.path))
-      weights = gguf_parts(entry.path, *header).value_or(weights);
+    const auto weights = look_at_structure(index, entry);
+    if (entry.is_foreign()) return look_at_blob(index, entry.path);
     if (entry.origin != LibraryEntry::Origin::kFolder) return;
     const fs::path folder = library_.home().models / entry.name.path();
     const auto manifest = Manifest::load(folder);
@@ -62,6 +74,44 @@ class Verifier {
     } else if (*manifest) {
       look_at_files(index, folder, **manifest, weights);
     }
+  }
+
+  // The files that hold the weights.
+  std::vector<fs::path> look_at_structure(std::size_t index, const LibraryEntry& entry) {
+    if (entry.format == "safetensors") {
+      broken(index, entry.path, check_safetensors(entry.path));
+      return safetensors_parts(entry.path).value_or(std::vector{entry.path});
+    }
+    if (entry.format == "openvino") {
+      for (const auto& graph : graphs_beside(entry.path)) broken(index, graph, read_openvino_ir(graph));
+      return {entry.path, weights_of_ir(entry.path)};
+    }
+    if (broken(index, entry.path, check_structure(entry.path))) return {entry.path};
+    const auto header = read_gguf(entry.path);
+    return header ? gguf_parts(entry.path, *header).value_or(std::vector{entry.path}) : std::vector{entry.path};
+  }
+
+  template <class T>
+  bool broken(std::size_t index, const fs::path& path, const Result<T>& checked) {
+    if (checked) return false;
+    const auto& error = checked.error();
+    problem(index, error.context.empty() ? path : fs::path(error.context), error.offset, error.message);
+    return true;
+  }
+
+  // Other programs call files after their SHA-256, and link to them.
+  void look_at_blob(std::size_t index, const fs::path& path) {
+    std::error_code error;
+    const auto file = fs::canonical(path, error);
+    if (error) return;
+    constexpr std::string_view kPrefix = "sha256-";  // Ollama's
+    const std::string name = file.filename().string();
+    const auto digest =
+        fetch::parse_digest("sha256:" + (name.starts_with(kPrefix) ? name.substr(kPrefix.size()) : name));
+    const auto size = fs::file_size(file, error);
+    if (!digest || error) return;
+    out_[index].digests_known = true;
+    add_check(index, file, {}, {.name = {}, .size = size, .digest = *digest, .revision = {}});
   }
 
   // The model's own weights, and what goes with all weights of the folder.
@@ -152,6 +202,7 @@ class Verifier {
 
   // What the manifest no longer names is fetched by the next pull. Whoever writes the model just now knows better.
   void forget(const Check& check) const {
+    if (check.folder.empty()) return;
     const auto lock =
         FileLock::try_take(library_.home().model_lock(fs::relative(check.folder, library_.home().models).string()));
     if (!lock) return;

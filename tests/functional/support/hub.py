@@ -87,6 +87,9 @@ class Hub:
             return self._send_content(handler, *self._blob(path))
         if m := re.fullmatch(r"/api/models/([^/]+(?:/[^/]+)?)(?:/revision/([^/]+))?", path):
             return self._listing(handler, m[1], urllib.parse.unquote(m[2] or "main"))
+        if path == "/api/whoami-v2":
+            known = handler.headers.get("authorization") == f"Bearer {self.token}"
+            return self._send_json(handler, {"type": "user", "name": "somebody"}) if known else self._refuse(handler, 401, "Unauthorized")
         if m := re.fullmatch(r"/api/models/([^/]+(?:/[^/]+)?)/tree/([^/]+)", path):
             return self._tree(handler, m[1], urllib.parse.unquote(m[2]))
         if m := re.fullmatch(r"/((?:[^/]+/)?[^/]+)/resolve/([^/]+)/(.+)", path):

@@ -37,7 +37,7 @@ class OllamaRegistry:
         self._server.shutdown()
         self._server.server_close()
 
-    def add(self, name, tag, **layers):
+    def add(self, name, tag, config=None, **layers):
         """`layers`: content by kind ("model", "system", "params", ...); a list where there are several."""
         entries = []
         for kind, contents in layers.items():
@@ -45,7 +45,7 @@ class OllamaRegistry:
                 content = content if isinstance(content, bytes) else content.encode() if isinstance(content, str) else json.dumps(content).encode()
                 self.blobs[sha256(content)] = content
                 entries.append({"mediaType": MEDIA + kind, "digest": sha256(content), "size": len(content)})
-        config = json.dumps({"model_format": "gguf"}).encode()
+        config = json.dumps({"model_format": "gguf", **(config or {})}).encode()
         self.blobs[sha256(config)] = config
         self.manifests[name, tag] = json.dumps({
             "schemaVersion": 2, "mediaType": MANIFEST, "layers": entries,

@@ -23,8 +23,9 @@ METRIC = re.compile(r"^(\w+)(?:\{([^}]*)\})? (\S+)$", re.M)
 
 def clean_environment(home, **more):
     """The caller's settings of hearth must not reach the programs under test."""
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("HEARTH_", "XDG_")) and not k.lower().endswith("_proxy")}
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("HEARTH_", "XDG_", "HF_", "HUGGINGFACE_", "OLLAMA_")) and not k.lower().endswith("_proxy")}
     env.update(HOME=str(home), HEARTH_HOME=str(home / "hearth"), XDG_CONFIG_HOME=str(home / "config"), XDG_RUNTIME_DIR=str(home),
+               OLLAMA_MODELS=str(home / ".ollama" / "models"),  # nor the models of this machine's Ollama
                HF_HUB_OFFLINE="1")  # no test asks the world
     env.update({k: v for k, v in more.items() if v is not None})
     return env

@@ -50,6 +50,21 @@ Seen parse(std::string_view head) {
   return seen;
 }
 
+// Moves a request's body out of `buffer` and the connection; false at the end of that.
+bool read_body(int fd, std::string& buffer, Seen& seen) {
+  const auto length = static_cast<std::size_t>(base::parse_int(seen.header("content-length")).value_or(0));
+  if (!seen.header("expect").empty() && !send_all(fd, "HTTP/1.1 100 Continue\r\n\r\n")) return false;
+  char chunk[64 << 10];
+  while (buffer.size() < length) {
+    const auto n = ::recv(fd, chunk, sizeof chunk, 0);
+    if (n <= 0) return false;
+    buffer.append(chunk, static_cast<std::size_t>(n));
+  }
+  seen.body = buffer.substr(0, length);
+  buffer.erase(0, length);
+  return true;
+}
+
 }  // namespace
 
 std::string Seen::header(const std::string& name) const {
@@ -109,8 +124,9 @@ void FileServer::serve(int fd) {
   bool keep = true;
   while (keep && read_head(fd, buffer)) {
     const auto end = buffer.find("\r\n\r\n") + 4;
-    const Seen seen = parse(std::string_view(buffer).substr(0, end));
+    Seen seen = parse(std::string_view(buffer).substr(0, end));
     buffer.erase(0, end);
+    if (!read_body(fd, buffer, seen)) break;
     {
       const std::scoped_lock lock(mutex_);
       seen_.push_back(seen);
@@ -152,9 +168,11 @@ void FileServer::answer(int fd, const Seen& seen, const Reply& reply, bool& keep
   head += reply.no_length ? "Connection: close\r\n" : fmt::format("Content-Length: {}\r\n", length);
   const bool cut = reply.cut_after < body.size();
   body = body.substr(0, reply.cut_after);
+  const bool head_only = seen.method == "HEAD";
   keep = !reply.no_length && !cut && length == body.size();
-  if (!send_all(fd, fmt::format("HTTP/1.1 {} X\r\n{}\r\n", status, head)) || !send_all(fd, body)) keep = false;
-  bytes_sent_ += body.size();
+  if (!send_all(fd, fmt::format("HTTP/1.1 {} X\r\n{}\r\n", status, head)) || (!head_only && !send_all(fd, body)))
+    keep = false;
+  bytes_sent_ += head_only ? 0 : body.size();
 }
 
 }  // namespace hearth::store::fetch::testing

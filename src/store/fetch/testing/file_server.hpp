@@ -16,6 +16,7 @@ struct Seen {
   std::string method;
   std::string path;
   std::map<std::string, std::string> headers;  // lower-case names
+  std::string body{};                          // as long as its Content-Length says
   [[nodiscard]] std::string header(const std::string& name) const;
 };
 

@@ -1,0 +1,300 @@
+#include <algorithm>
+#include <fmt/format.h>
+#include <system_error>
+
+#include "base/strings.hpp"
+#include "store/file_lock.hpp"
+#include "store/gguf.hpp"
+#include "store/library.hpp"
+#include "store/manifest.hpp"
+#include "store/model_card.hpp"
+#include "store/scan.hpp"
+
+// What changes the models: import, create, copy, remove.
+namespace hearth::store {
+
+namespace fs = std::filesystem;
+using Origin = LibraryEntry::Origin;
+
+namespace {
+
+// A file that somebody names: that it is no model is their mistake, not ours.
+Result<void> check_offered(const fs::path& file) {
+  auto fine = check_structure(file);
+  if (!fine && fine.error().code == ErrorCode::kModelLoadFailed)
+    return fail(ErrorCode::kInvalidRequest, fine.error().message, "path");
+  return fine;
+}
+
+// Whether a model of the registry has these weights.
+bool is_used(const Registry& registry, const fs::path& weights) {
+  return std::ranges::any_of(registry.models(), [&](const auto& m) { return fs::path(m.second.path) == weights; });
+}
+
+// Whether a name without a tag means all quantisations of a model to whoever deletes it. Tags that somebody gave (as
+// Ollama's) are models of their own, and so are files that lie right in the models folder.
+bool means_all(const LibraryEntry& entry, std::string_view name, const fs::path& models) {
+  const bool tagged = name.substr(name.rfind('/') + 1).contains(':');
+  return !tagged && !entry.path.stem().string().contains('@') && entry.path.parent_path() != models;
+}
+
+}  // namespace
+
+std::string default_model_name(const fs::path& file) {
+  std::string stem = file.stem().string();
+  if (const auto at = stem.rfind("-00001-of-"); at != std::string::npos) stem.resize(at);
+  std::string rest;
+  const std::string tag = quantization_in(stem, &rest);
+  std::string name;
+  for (const char c : rest) name += static_cast<unsigned char>(c) < 0x20 || c == ':' || c == '/' ? '-' : c;
+  return tag.empty() ? name : name + ":" + tag;
+}
+
+Result<LibraryEntry> Library::import(const fs::path& path, std::string_view name) {
+  std::error_code error;
+  const auto cannot = [&](std::string_view why) {
+    return fail(ErrorCode::kInvalidRequest, fmt::format("cannot import {}: {}", path.string(), why), "path");
+  };
+  const auto absolute = fs::weakly_canonical(fs::absolute(path, error), error);
+  const auto kind = fs::status(absolute, error).type();
+  if (kind == fs::file_type::not_found) return cannot("no such file");
+  if (error) return cannot(error.message());
+  if (kind == fs::file_type::directory) {
+    const fs::directory_iterator readable(absolute, error);
+    if (error) return cannot(error.message());
+  }
+  const auto file = weight_file(absolute);
+  if (file.empty()) return cannot("no .gguf file there");
+  HEARTH_CHECK(check_offered(file));
+  HEARTH_TRY(const auto card, read_model_card(file));
+  const std::string wanted = name.empty() ? default_model_name(file) : std::string(name);
+  HEARTH_TRY(auto parsed, domain::ModelName::parse(wanted));
+  const RegistryEntry entry{.name = parsed.display(),
+                            .path = file.string(),
+                            .format = "gguf",
+                            .task = std::string(domain::task_name(card.tasks)),
+                            .source = "import"};
+  // Looked up under the registry's lock: of two imports at once under one name, the second finds the first.
+  HEARTH_CHECK(Registry::update(home_.registry(), [&](Registry& registry) -> Result<void> {
+    HEARTH_TRY(const auto all, collect(Scope::kOwn, parsed.path()));
+    // A name without a tag means whatever model has that name.
+    const auto known = std::ranges::find_if(all, [&](const LibraryEntry& e) {
+      return e.name == parsed ||
+             (parsed.tag() == "latest" && e.preferred && base::equals_ignore_case(e.name.path(), parsed.path()));
+    });
+    if (known == all.end()) {
+      registry.put(entry);
+      return {};
+    }
+    if (fs::equivalent(known->path, file, error)) return {};
+    return fail(ErrorCode::kConflict,
+                fmt::format("model '{}' exists already ({}); choose another name: hearth import PATH --name NAME",
+                            parsed.display(), known->path.string()),
+                "name");
+  }));
+  return find(parsed.full());
+}
+
+Result<LibraryEntry> Library::create(std::string_view name, std::string_view from,
+                                     const domain::ModelSettings& settings) {
+  HEARTH_TRY(const auto wanted, domain::ModelName::parse(name));
+  const auto base_of = [&]() -> Result<LibraryEntry> {
+    if (!from.starts_with('/')) return find(from);
+    std::error_code error;
+    const auto file = weight_file(fs::weakly_canonical(fs::path(from), error));
+    if (file.empty() || !fs::is_regular_file(file, error))
+      return fail(ErrorCode::kInvalidRequest, fmt::format("{}: no such .gguf file", from), "from");
+    HEARTH_CHECK(check_offered(file));
+    return LibraryEntry{
+        .name = wanted, .path = file, .format = std::string(format_of(file)), .origin = Origin::kRegistry};
+  };
+  HEARTH_TRY(const auto base, base_of());
+  HEARTH_TRY(auto header, card(base));
+  header.settings.merge(settings);
+  const RegistryEntry made{.name = wanted.display(),
+                           .path = base.path.string(),
+                           .format = base.format,
+                           .task = std::string(domain::task_name(header.tasks)),
+                           .source = "create",
+                           .settings = std::move(header.settings)};
+  HEARTH_CHECK(Registry::update(home_.registry(), [&](Registry& registry) -> Result<void> {
+    registry.remove(wanted.full());
+    registry.put(made);
+    return {};
+  }));
+  return find(wanted.full());
+}
+
+Result<void> Library::remove(std::string_view name) {
+  const auto found = find(name);
+  const bool absent = !found && found.error().code == ErrorCode::kModelNotFound;
+  if (absent && (forget(name) || remove_unfinished(name))) return {};  // its file was gone, or never came
+  if (!found) return std::unexpected(found.error());
+  const auto& entry = *found;
+  switch (entry.origin) {
+    case Origin::kRegistry: HEARTH_CHECK(forget(entry.name.full())); return remove_unused(entry.path);
+    case Origin::kBundled:
+      return Registry::update(home_.registry(), [&](Registry& registry) -> Result<void> {
+        registry.set_hidden(entry.name.path(), true);
+        return {};
+      });
+    case Origin::kHub:
+    case Origin::kOllama:
+    case Origin::kLmStudio: return fail(ErrorCode::kForbidden, refusal_to_delete(entry), "model");
+    case Origin::kFolder: break;
+  }
+  const bool whole = means_all(entry, name, home_.models);
+  HEARTH_TRY(const auto meant, whole ? all_of(entry) : std::vector{entry});
+  HEARTH_TRY(const Registry registry, Registry::load(home_.registry()));
+  const bool used = std::ranges::any_of(meant, [&](const auto& one) { return is_used(registry, one.path); });
+  if (whole && !used) return remove_folder(entry.name, folder_of(entry));
+  for (const auto& one : meant) {
+    // Other models may stand on its weights: then only its name goes.
+    HEARTH_CHECK(!is_used(registry, one.path) ? remove_files(one)
+                                              : Registry::update(home_.registry(), [&](Registry& r) -> Result<void> {
+                                                  r.set_hidden(one.name.full(), true);
+                                                  return {};
+                                                }));
+  }
+  return {};
+}
+
+// All quantisations that lie in folders.
+Result<std::vector<LibraryEntry>> Library::all_of(const LibraryEntry& entry) const {
+  HEARTH_TRY(auto all, collect(Scope::kOwn, entry.name.path()));
+  std::erase_if(all, [&](const LibraryEntry& e) {
+    return e.origin != Origin::kFolder || e.path.stem().string().contains('@') ||
+           !base::equals_ignore_case(e.name.path(), entry.name.path());
+  });
+  return all;
+}
+
+// The folder of a model that is not a single file.
+fs::path Library::folder_of(const LibraryEntry& entry) const {
+  const auto relative = entry.path.lexically_relative(home_.models);
+  const auto first = relative.begin()->string();
+  if (first.starts_with("models--")) return home_.models / first;  // the hub's own layout, its blobs too
+  return home_.models / entry.name.path();
+}
+
+// Of a folder that other models' folders lie in (models/org, models/org/name) only the files right in it go.
+Result<void> Library::remove_folder(const domain::ModelName& name, const fs::path& folder) {
+  auto lock = FileLock::try_take(home_.model_lock(name.path()));
+  if (!lock && lock.error().code == ErrorCode::kConflict)
+    return fail(ErrorCode::kConflict, fmt::format("model '{}' is being fetched; delete it afterwards", name.path()),
+                "model");
+  if (!lock) return std::unexpected(std::move(lock).error());
+  std::error_code error;
+  if (name.path().contains('/')) {
+    fs::remove_all(folder, error);
+  } else {
+    for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+      std::error_code gone;
+      if (!it->is_directory(gone) || it->is_symlink(gone)) fs::remove(it->path(), error);
+    }
+  }
+  if (error) return fail(ErrorCode::kIo, fmt::format("cannot delete {}: {}", folder.string(), error.message()));
+  remove_empty(folder);
+  return {};
+}
+
+// Folders that are empty now go too, up to the models folder.
+void Library::remove_empty(fs::path at) const {
+  std::error_code error;
+  for (; at != home_.models && at.string().size() > home_.models.string().size(); at = at.parent_path()) {
+    if (fs::exists(at, error) && (!fs::is_empty(at, error) || error || !fs::remove(at, error))) break;
+  }
+}
+
+// A fetch that was given up leaves no weights, but a folder with what had come. Anybody else's files stay.
+bool Library::remove_unfinished(std::string_view text) {
+  const auto name = domain::ModelName::parse(text);
+  if (!name || text.ends_with(":" + name->tag()) || !check_file_name(name->path())) return false;
+  const auto folder = home_.models / name->path();
+  std::error_code error;
+  bool ours = true;
+  bool something = false;
+  for (fs::recursive_directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    const auto file = it->path().filename().string();
+    if (it->is_directory(error)) continue;
+    something = true;
+    ours = ours && (file == kManifestName || file.ends_with(".partial") || file.ends_with(".partial.json"));
+  }
+  return !error && ours && something && remove_folder(*name, folder).has_value();
+}
+
+Result<void> Library::forget(std::string_view name) {
+  return Registry::update(home_.registry(), [&](Registry& registry) -> Result<void> {
+    return registry.remove(name) ? Result<void>{} : model_not_found(name);
+  });
+}
+
+// The last model on weights whose own name was deleted before takes them with it.
+Result<void> Library::remove_unused(const fs::path& weights) {
+  HEARTH_TRY(const Registry registry, Registry::load(home_.registry()));
+  if (is_used(registry, weights)) return {};
+  for (auto& found : scan_models(home_.models, folders_)) {
+    if (found.path != weights) continue;
+    HEARTH_TRY(auto name, domain::ModelName::parse(found.model + ":" + found.tag));
+    if (std::ranges::find(registry.hidden(), base::to_lower(name.full())) == registry.hidden().end()) continue;
+    HEARTH_CHECK(remove_files({.name = name, .path = weights, .origin = Origin::kFolder}));
+    return Registry::update(home_.registry(), [&](Registry& r) -> Result<void> {
+      r.set_hidden(name.full(), false);
+      return {};
+    });
+  }
+  return {};
+}
+
+Result<void> Library::remove_files(const LibraryEntry& entry) {
+  auto lock = FileLock::try_take(home_.model_lock(entry.name.path()));
+  if (!lock && lock.error().code == ErrorCode::kConflict)
+    return fail(ErrorCode::kConflict, fmt::format("model '{}' is being fetched; delete it afterwards", entry.id()),
+                "model");
+  if (!lock) return std::unexpected(std::move(lock).error());
+  std::vector<fs::path> files{entry.path};
+  if (const auto header = read_gguf(entry.path)) files = gguf_parts(entry.path, *header).value_or(files);
+  const fs::path folder = home_.models / entry.name.path();
+  auto loaded = Manifest::load(folder);
+  auto manifest = loaded ? *std::move(loaded) : std::nullopt;  // a damaged one goes with the model
+  if (manifest) {
+    std::erase_if(manifest->files, [&](const Manifest::File& file) {
+      return std::ranges::find(files, folder / file.name) != files.end();
+    });
+    // What goes with weights is of no use without them.
+    if (manifest->has_weights()) {
+      HEARTH_CHECK(manifest->save(folder));
+    } else {
+      for (const auto& file : manifest->files) files.push_back(folder / file.name);
+      files.push_back(folder / kManifestName);
+    }
+  }
+  std::error_code error;
+  for (const auto& file : files) {
+    fs::remove(fs::path(file) += ".partial", error);  // of an update that was not finished
+    fs::remove(fs::path(file) += ".partial.json", error);
+    fs::remove(file, error);
+    if (error) return fail(ErrorCode::kIo, fmt::format("cannot delete {}: {}", file.string(), error.message()));
+  }
+  remove_empty(entry.path.parent_path());
+  return {};
+}
+
+Result<void> Library::copy(std::string_view from, std::string_view to) {
+  HEARTH_TRY(const auto entry, find(from));
+  HEARTH_TRY(const auto target, domain::ModelName::parse(to));
+  HEARTH_TRY(const auto header, card(entry));
+  const RegistryEntry made{.name = target.display(),
+                           .path = entry.path.string(),
+                           .format = entry.format,
+                           .task = std::string(domain::task_name(header.tasks)),
+                           .source = "copy",
+                           .settings = header.settings};
+  return Registry::update(home_.registry(), [&](Registry& registry) -> Result<void> {
+    registry.remove(target.full());  // as `cp`: the target is replaced
+    registry.put(made);
+    return {};
+  });
+}
+
+}  // namespace hearth::store
