@@ -62,7 +62,14 @@ TEST(Clock, Durations) {
 }
 
 TEST(Clock, Rfc3339HasNanoseconds) {
-  EXPECT_EQ(rfc3339(WallTime(std::chrono::nanoseconds(1'790'000'000'120'000'001))), "2026-09-21T14:13:20.120000001Z");
+  struct {
+    std::int64_t nanoseconds;
+    const char* text;
+  } const cases[] = {{1'790'000'000'120'000'001, "2026-09-21T14:13:20.120000001Z"},
+                     {0, "1970-01-01T00:00:00.000000000Z"},
+                     {-1, "1969-12-31T23:59:59.999999999Z"},
+                     {951'782'400'000'000'000, "2000-02-29T00:00:00.000000000Z"}};
+  for (const auto& c : cases) EXPECT_EQ(rfc3339(WallTime(std::chrono::nanoseconds(c.nanoseconds))), c.text);
 }
 
 TEST(Deadline, PassesOnceReached) {

@@ -55,6 +55,10 @@ TEST(Strings, Utf8Table) {
     EXPECT_EQ(complete_utf8_prefix(c.text), c.complete) << c.text;
     EXPECT_EQ(is_valid_utf8(c.text), c.valid) << c.text;
     EXPECT_EQ(to_valid_utf8(c.text), c.repaired) << c.text;
+    for (std::size_t before = 0; before < 20; ++before) {
+      const std::string text = std::string(before, '~') + std::string(c.text) + "~~~~~~~~~";
+      EXPECT_EQ(is_valid_utf8(text), c.valid) << text;
+    }
   }
 }
 

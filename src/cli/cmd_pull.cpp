@@ -8,6 +8,7 @@ namespace {
 
 struct PullCommand {
   std::vector<std::string> refs;
+  std::string folder;
 };
 
 Result<void> tell(const Context& context, const json::Value& pulled) {
@@ -23,14 +24,16 @@ Result<void> tell(const Context& context, const json::Value& pulled) {
   if (report.error) return fail(*report.error);
   if (context.globals.json || context.globals.quiet) return {};
   fmt::print("{} {}\n", name, was_here ? "is up to date" : "is here");
-  if (!was_here && format == "gguf") fmt::print("try: hearth run {} \"Hello\"\n", name);
+  if (!was_here && format == "gguf")
+    fmt::print("try: hearth {} {}\n", name.starts_with('/') ? "import" : "run",
+               name.starts_with('/') ? name : name + " \"Hello\"");
   return {};
 }
 
 int pull(Context& context, const PullCommand& options) {
   boost::json::array all;
   for (const auto& reference : options.refs) {
-    auto pulled = pull_model(context, reference);
+    auto pulled = pull_model(context, reference, options.folder);
     if (!pulled) return context.remote_asked() ? report(pulled.error()) : report_with_remedy(pulled.error(), "");
     const auto told = tell(context, *pulled);
     if (!told) return report(told.error());
@@ -45,6 +48,7 @@ void declare_pull(CLI::App& sub, PullCommand& o) {
                  "a short name (hearth search), [hf:]ORG/NAME[@REVISION][:QUANTISATION] of the Hugging Face hub, "
                  "ollama:NAME[:TAG], s3://BUCKET/PREFIX[:QUANTISATION], or https://.../NAME.gguf")
       ->required();
+  sub.add_option("--local-dir", o.folder, "folder for the files, instead of the model store")->type_name("DIR");
 }
 
 }  // namespace

@@ -42,17 +42,7 @@ Result<std::string> ModelSource::list(bool all) const {
   }
   const store::Library library(context_.home, *context_.log);
   HEARTH_TRY(const auto cards, library.list(all ? store::Scope::kAll : store::Scope::kOwn));
-  constexpr std::size_t kUsualLength = 512;
-  json::Writer w;
-  w.reserve(cards.size() * kUsualLength);
-  w.begin_array();
-  for (const auto& card : cards) {
-    w.begin_object();
-    store::write_card_fields(w, card);
-    w.end_object();
-  }
-  w.end_array();
-  return std::move(w).take();
+  return store::cards_json(cards);
 }
 
 Result<json::Value> ModelSource::info(const std::string& name) const {

@@ -40,6 +40,7 @@ TEST(Parser, EveryCommandIsUnderstood) {
         "models import p --name n",
         "models delete a b",
         "pull a hf:org/b",
+        "pull a --local-dir d",
         "models download a",
         "push a s3://b/p",
         "models push a s3://b/p --json",

@@ -1,7 +1,9 @@
 #include "cli/pull.hpp"
 
+#include <filesystem>
 #include <fmt/format.h>
 
+#include "base/files.hpp"
 #include "cli/progress_bar.hpp"
 #include "cli/terminal.hpp"
 #include "json/writer.hpp"
@@ -86,7 +88,7 @@ View view_of(const json::Value& job) {
   return out;
 }
 
-Result<json::Value> pull_here(const Context& context, const std::string& text) {
+Result<json::Value> pull_here(const Context& context, const std::string& text, const std::string& folder) {
   HEARTH_TRY(const auto reference, store::parse_reference(text));
   const base::SystemClock clock;
   const provision::Provisioner provisioner(sdk::provisioner_options(context.settings, context.home), clock,
@@ -96,6 +98,7 @@ Result<json::Value> pull_here(const Context& context, const std::string& text) {
   const InterruptScope interrupt;
   auto how = sdk::pull_options(context.settings);
   how.stop = interrupt.token();
+  if (!folder.empty()) how.folder = std::filesystem::absolute(base::expand_user(folder)).lexically_normal();
   how.on_progress = [&](const provision::PullProgress& progress) { display.show(view_of(progress)); };
   HEARTH_TRY(const auto pulled, provisioner.pull(reference, how));
   return json::parse(provision::to_json(pulled, library.id_of(pulled.weights)));
@@ -130,8 +133,10 @@ Result<json::Value> pull_there(const Context& context, const std::string& text) 
 
 }  // namespace
 
-Result<json::Value> pull_model(const Context& context, const std::string& reference) {
-  return context.remote_asked() ? pull_there(context, reference) : pull_here(context, reference);
+Result<json::Value> pull_model(const Context& context, const std::string& reference, const std::string& folder) {
+  if (context.remote_asked() && !folder.empty())
+    return fail(ErrorCode::kUnsupported, "--local-dir is a folder of this machine; leave out --server");
+  return context.remote_asked() ? pull_there(context, reference) : pull_here(context, reference, folder);
 }
 
 }  // namespace hearth::cli

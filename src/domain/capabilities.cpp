@@ -27,6 +27,12 @@ constexpr std::array kTaskNames{
     std::pair{Task::kThinking, "thinking"},
 };
 
+constexpr auto kTasks = [] {
+  std::array<Task, kTaskNames.size()> out{};
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] = kTaskNames[i].first;
+  return out;
+}();
+
 std::unexpected<Error> unsupported(const Envelope& envelope, std::string_view what, std::string param) {
   return fail(ErrorCode::kUnsupported, fmt::format("model '{}' does not support {}", envelope.model, what),
               std::move(param));
@@ -100,11 +106,7 @@ std::string_view task_name(TaskSet tasks) {
   return "";
 }
 
-std::vector<Task> all_tasks() {
-  std::vector<Task> out;
-  for (const auto& [t, name] : kTaskNames) out.push_back(t);
-  return out;
-}
+std::span<const Task> all_tasks() { return kTasks; }
 
 Result<void> check_supported(const Request& request, const Capabilities& capabilities) {
   return std::visit(Check{capabilities}, request);

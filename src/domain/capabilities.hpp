@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -40,7 +41,7 @@ class TaskSet {
   std::uint16_t bits_ = 0;
 };
 [[nodiscard]] std::string_view to_string(Task task);
-[[nodiscard]] std::vector<Task> all_tasks();
+[[nodiscard]] std::span<const Task> all_tasks();
 // The one word that registries and hubs have for what a model is for: "text-generation", "feature-extraction",
 // "text-classification", "automatic-speech-recognition"; empty for anything else.
 [[nodiscard]] std::string_view task_name(TaskSet tasks);

@@ -8,13 +8,7 @@ namespace hearth::gateway {
 std::string models_json(std::string_view version, std::span<const domain::ModelCard> cards,
                         std::span<const sched::ModelManager::Loaded> loaded) {
   json::Writer w;
-  w.begin_object().field("hearth", version).key("models").begin_array();
-  for (const auto& card : cards) {
-    w.begin_object();
-    store::write_card_fields(w, card);
-    w.end_object();
-  }
-  w.end_array().key("loaded").begin_array();
+  w.begin_object().field("hearth", version).key("models").raw(store::cards_json(cards)).key("loaded").begin_array();
   for (const auto& l : loaded) {
     w.begin_object()
         .field("name", l.model.card.name)

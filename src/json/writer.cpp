@@ -4,6 +4,8 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstdint>
+#include <cstring>
 #include <fmt/format.h>
 
 #include "base/strings.hpp"
@@ -25,10 +27,30 @@ constexpr auto kPlain = [] {
   return plain;
 }();
 
+// Whether a text needs nothing but its quotes; eight bytes at once, for most texts are such.
+bool is_plain(std::string_view text) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101;
+  constexpr std::uint64_t kHigh = 0x8080808080808080;
+  const auto has_zero = [](std::uint64_t bytes) { return (bytes - kOnes) & ~bytes & kHigh; };
+  const auto eight_at = [&](std::size_t at) {
+    std::uint64_t bytes = 0;
+    std::memcpy(&bytes, text.data() + at, sizeof bytes);
+    const auto control = (bytes - kOnes * 0x20) & ~bytes & kHigh;
+    return ((bytes & kHigh) | control | has_zero(bytes ^ (kOnes * '"')) | has_zero(bytes ^ (kOnes * '\\'))) == 0;
+  };
+  constexpr std::size_t kEight = sizeof(std::uint64_t);
+  if (text.size() < kEight)
+    return std::ranges::all_of(text, [](char c) { return kPlain[static_cast<unsigned char>(c)]; });
+  for (std::size_t at = 0; at + kEight < text.size(); at += kEight) {
+    if (!eight_at(at)) return false;
+  }
+  return eight_at(text.size() - kEight);
+}
+
 }  // namespace
 
 void append_quoted(std::string& out, std::string_view text) {
-  if (std::ranges::all_of(text, [](char c) { return kPlain[static_cast<unsigned char>(c)]; })) {
+  if (is_plain(text)) {
     out += '"';
     out += text;
     out += '"';

@@ -23,6 +23,20 @@ TEST(Writer, EscapesAndRepairs) {
   EXPECT_TRUE(parse(w.text()));
 }
 
+TEST(Writer, EveryByteIsSeenWhereverItStands) {
+  for (const std::string_view special : {"\"", "\\", "\n", "\x1f", "\xC3\xA9"}) {
+    for (std::size_t length = 0; length <= 20; ++length) {
+      for (std::size_t at = 0; at <= length; ++at) {
+        std::string text(length, '~');
+        text.insert(at, special);
+        Writer w;
+        w.value(text);
+        ASSERT_EQ(parse(w.text()).value().get_string(), text) << w.text();
+      }
+    }
+  }
+}
+
 TEST(Writer, NumbersReadBackTheSame) {
   for (const double d : {0.1, 1e300, -2.5, 3.0, 1.0 / 3}) {
     Writer w;

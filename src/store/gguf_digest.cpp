@@ -22,7 +22,8 @@ GgufDigest::GgufDigest() : context_(EVP_MD_CTX_new()) {
 
 Result<void> GgufDigest::add(const std::filesystem::path& path, const GgufHeader& header) {
   std::ifstream in(path, std::ios::binary);
-  std::vector<char> buffer(1 << 20);
+  constexpr std::uint64_t kPieceMax = 1 << 20;
+  std::vector<char> buffer(std::clamp(header.data_offset, kSampleBytes, kPieceMax));
   const auto hash = [&](std::uint64_t offset, std::uint64_t count) {
     in.seekg(static_cast<std::streamoff>(offset));
     while (count > 0 && in) {

@@ -2,71 +2,22 @@
 
 #include <algorithm>
 #include <fmt/format.h>
-#include <map>
 #include <system_error>
 #include <utility>
 
 #include "base/strings.hpp"
 #include "store/manifest.hpp"
-#include "store/ollama_models.hpp"
 #include "store/scan.hpp"
 
 namespace hearth::store {
 
 namespace fs = std::filesystem;
-using Origin = LibraryEntry::Origin;
 
 namespace {
-
-using Models = std::map<std::string, LibraryEntry>;  // by the name's key: all tags of a name stand together
-
-// The same id twice: what stands first wins.
-void add(Models& models, const std::string& text, LibraryEntry::Origin origin, fs::path path,
-         domain::ModelSettings settings = {}, fs::path manifest = {}) {
-  auto name = domain::ModelName::parse(text);
-  if (!name) return;
-  std::string key = name->key();
-  const auto format = format_of(path);
-  models.try_emplace(models.end(), std::move(key),
-                     LibraryEntry{.name = *std::move(name),
-                                  .path = std::move(path),
-                                  .format = std::string(format),
-                                  .origin = origin,
-                                  .settings = std::move(settings),
-                                  .manifest = std::move(manifest)});
-}
 
 bool is_folder_below(const fs::path& root, const std::string& name) {
   const auto stamp = check_file_name(name) ? stamp_of((root / name).string()) : std::nullopt;
   return stamp && stamp->kind == FileStamp::Kind::kFolder;
-}
-
-// "org/name:" of "org/name:tag".
-std::string_view path_of(std::string_view key) { return key.substr(0, key.rfind(':') + 1); }
-
-// One of each name is what the name without a tag means; none of a name that `first` has too.
-void mark_preferred(Models& models, const Models& first = {}) {
-  const auto rank = [](const auto& model) { return preference_of(base::to_lower(model.second.name.tag())); };
-  for (auto it = models.begin(); it != models.end();) {
-    const std::string_view path = path_of(it->first);
-    auto best = it;
-    for (; it != models.end() && path_of(it->first) == path; ++it) {
-      if (rank(*it) < rank(*best)) best = it;
-    }
-    const auto there = first.lower_bound(std::string(path));
-    best->second.preferred = there == first.end() || !there->first.starts_with(path);
-  }
-}
-
-// Read where they lie.
-void add_foreign(Models& models, const ForeignFolders& where, FolderCache& folders, std::string_view only) {
-  const auto take = [&](std::vector<FoundFile> files, Origin origin) {
-    for (auto& file : files)
-      add(models, file.model + ":" + file.tag, origin, std::move(file.path), {}, std::move(file.manifest));
-  };
-  for (const auto& root : where.hub) take(scan_hub(root, folders, only), Origin::kHub);
-  for (const auto& root : where.ollama) take(scan_ollama(root, folders, only), Origin::kOllama);
-  for (const auto& root : where.lm_studio) take(scan_models(root, folders, only), Origin::kLmStudio);
 }
 
 // What is remembered of a path must hold wherever a process stands.
@@ -106,15 +57,6 @@ void Library::warn_once(std::string line) const {
   if (news) log_.warn("{}", line);
 }
 
-fs::path Library::weight_file(const fs::path& path) const {
-  const auto stamp = stamp_of(path.string());
-  if (!stamp || stamp->kind == FileStamp::Kind::kOther) return {};
-  if (stamp->kind == FileStamp::Kind::kFile) return path;
-  auto files = scan_folder(path, folders_);
-  const auto best = std::ranges::min_element(files, {}, [](const FoundFile& f) { return preference_of(f.tag); });
-  return best == files.end() ? fs::path() : std::move(best->path);
-}
-
 Result<std::shared_ptr<const Registry>> Library::registry() const {
   const auto file = home_.registry();
   const auto stamp = stamp_of(file.string());
@@ -131,35 +73,17 @@ Result<std::shared_ptr<const Registry>> Library::registry() const {
 
 Result<std::vector<LibraryEntry>> Library::collect(Scope scope, std::string_view only) const {
   HEARTH_TRY(const auto registry, this->registry());
-  const std::set<std::string_view> hidden(registry->hidden().begin(), registry->hidden().end());
-  Models models;
-  for (const auto& [slug, entry] : registry->models()) {
-    if (!base::starts_with_ignore_case(entry.name, only)) continue;
-    if (auto file = weight_file(entry.path); !file.empty())
-      add(models, entry.name, Origin::kRegistry, std::move(file), entry.settings);
-  }
-  for (auto& found : scan_models(home_.models, folders_, only)) {
-    const std::string name = found.model + ":" + found.tag;
-    if (hidden.empty() || !hidden.contains(base::to_lower(name)))
-      add(models, name, Origin::kFolder, std::move(found.path));
-  }
-  if (!home_.bundled.empty()) {
-    for (auto& found : scan_models(home_.bundled, folders_, only)) {
-      if (!hidden.contains(base::to_lower(found.model)))
-        add(models, found.model + ":" + found.tag, Origin::kBundled, std::move(found.path));
-    }
-  }
-  mark_preferred(models);
-  if (scope == Scope::kAll) {
-    Models foreign;
-    add_foreign(foreign, home_.foreign, folders_, only);
-    std::erase_if(foreign, [&](const auto& model) { return models.contains(model.first); });
-    mark_preferred(foreign, models);
-    models.merge(foreign);
-  }
   std::vector<LibraryEntry> out;
-  out.reserve(models.size());
-  for (auto& [key, entry] : models) out.push_back(std::move(entry));
+  for (auto& [key, model] : find_models(home_, *registry, folders_, scope, only)) {
+    const auto format = format_of(model.path);
+    out.push_back({.name = std::move(model.name),
+                   .path = std::move(model.path),
+                   .format = std::string(format),
+                   .origin = model.origin,
+                   .preferred = model.preferred,
+                   .settings = model.settings != nullptr ? *model.settings : domain::ModelSettings{},
+                   .manifest = std::move(model.manifest)});
+  }
   return out;
 }
 

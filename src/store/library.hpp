@@ -20,13 +20,10 @@
 #include "store/home.hpp"
 #include "store/library_entry.hpp"
 #include "store/listing_cache.hpp"
+#include "store/model_finder.hpp"
 #include "store/registry.hpp"
 
 namespace hearth::store {
-
-// Which models a listing has: hearth's own (registry, folders below $HEARTH_HOME/models, bundled), or those of other
-// programs too.
-enum class Scope : std::uint8_t { kOwn, kAll };
 
 // What models there are. Looks at the disk on every call, but reads only what has changed since, so a model added by
 // another process is there at once; to find one model only the folders that could hold it are looked at. Thread-safe.
@@ -73,9 +70,7 @@ class Library {
   [[nodiscard]] Result<std::optional<LibraryEntry>> look_up(std::string_view text, Scope scope) const;
   // What a short name of the catalogue means here.
   [[nodiscard]] Result<std::optional<LibraryEntry>> by_short_name(std::string_view name, Scope scope) const;
-  // A registry path may name the file or a folder with one. Empty if there is none.
-  [[nodiscard]] std::filesystem::path weight_file(const std::filesystem::path& path) const;
-  [[nodiscard]] Result<domain::ModelCard> listed_card(const LibraryEntry& entry) const;
+  [[nodiscard]] Result<domain::ModelCard> listed_card(const FoundModel& model) const;
   [[nodiscard]] Result<std::vector<LibraryEntry>> all_of(const LibraryEntry& entry) const;
   [[nodiscard]] std::filesystem::path folder_of(const LibraryEntry& entry) const;
   [[nodiscard]] Result<void> remove_folder(const domain::ModelName& name, const std::filesystem::path& folder);

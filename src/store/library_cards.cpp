@@ -50,39 +50,42 @@ std::optional<FileStamp> weights_stamp(const std::string& path) {
   return stamp;
 }
 
-Result<domain::ModelCard> whole_card(const LibraryEntry& entry) {
-  return entry.format == kGguf ? read_model_card(entry.path) : read_folder_card(entry.path);
+Result<domain::ModelCard> whole_card(const std::string& path) {
+  return format_of(path) == kGguf ? read_model_card(path) : read_folder_card(path);
 }
 
-std::unexpected<Error> cannot_read(const fs::path& path) {
-  return fail(ErrorCode::kIo, fmt::format("cannot read {}: {}", path.string(), base::errno_text(errno)));
+std::unexpected<Error> cannot_read(const std::string& path) {
+  return fail(ErrorCode::kIo, fmt::format("cannot read {}: {}", path, base::errno_text(errno)));
 }
 
 }  // namespace
 
-Result<domain::ModelCard> Library::listed_card(const LibraryEntry& entry) const {
-  const std::string path = entry.path.string();
-  const auto stamp = weights_stamp(path);
-  if (!stamp) return cannot_read(entry.path);
-  auto card = listing_.find(path, *stamp);
+Result<domain::ModelCard> Library::listed_card(const FoundModel& model) const {
+  const auto stamp = weights_stamp(model.path);
+  if (!stamp) return cannot_read(model.path);
+  auto card = listing_.find(model.path, *stamp);
   if (!card) {
-    HEARTH_TRY(const auto whole, whole_card(entry));
-    card = listing_.put(path, *stamp, whole);
+    HEARTH_TRY(const auto whole, whole_card(model.path));
+    card = listing_.put(model.path, *stamp, whole);
   }
-  card->name = entry.id();
-  card->origin = to_string(entry.origin);
+  card->name = model.id();
+  card->origin = to_string(model.origin);
   return *std::move(card);
 }
 
 Result<std::vector<domain::ModelCard>> Library::list(Scope scope) const {
   listing_.load(folders_);
-  HEARTH_TRY(const auto all, entries(scope));
+  HEARTH_TRY(const auto registry, this->registry());
+  const auto found = find_models(home_, *registry, folders_, scope);
+  std::vector<const FoundModel*> all;
+  all.reserve(found.size());
+  for (const auto& [key, model] : found) all.push_back(&model);
   std::vector<domain::ModelCard> out(all.size());
   side_by_side(all.size(), [&](std::size_t i) {
-    if (auto card = listed_card(all[i]))
+    if (auto card = listed_card(*all[i]))
       out[i] = *std::move(card);
     else
-      warn_once(fmt::format("model {}: {}", all[i].id(), card.error().message));
+      warn_once(fmt::format("model {}: {}", all[i]->id(), card.error().message));
   });
   std::erase_if(out, [](const domain::ModelCard& card) { return card.name.empty(); });
   listing_.save(folders_);
@@ -92,7 +95,7 @@ Result<std::vector<domain::ModelCard>> Library::list(Scope scope) const {
 Result<domain::ModelCard> Library::card(const LibraryEntry& entry) const {
   const std::string key = entry.path.string();
   const auto stamp = weights_stamp(key);
-  if (!stamp) return cannot_read(entry.path);
+  if (!stamp) return cannot_read(key);
   // Where a manifest would be that has settings for these weights.
   const bool downloaded = entry.origin == Origin::kFolder;
   const fs::path folder = home_.models / entry.name.path();
@@ -105,7 +108,7 @@ Result<domain::ModelCard> Library::card(const LibraryEntry& entry) const {
     return it->second.card;
   });
   if (!cached) {
-    HEARTH_TRY(auto fresh, whole_card(entry));
+    HEARTH_TRY(auto fresh, whole_card(key));
     if (downloaded) {
       HEARTH_TRY(const auto manifest, Manifest::load(folder));
       const auto* file = manifest ? manifest->find(entry.path.lexically_relative(folder).generic_string()) : nullptr;

@@ -63,7 +63,7 @@ Result<LibraryEntry> Library::import(const fs::path& path, std::string_view name
     const fs::directory_iterator readable(absolute, error);
     if (error) return cannot(error.message());
   }
-  const auto file = weight_file(absolute);
+  const fs::path file = weight_file(absolute.string(), folders_);
   if (file.empty()) return cannot("no .gguf file there");
   HEARTH_CHECK(check_offered(file));
   HEARTH_TRY(const auto card, read_model_card(file));
@@ -101,12 +101,12 @@ Result<LibraryEntry> Library::create(std::string_view name, std::string_view fro
   const auto base_of = [&]() -> Result<LibraryEntry> {
     if (!from.starts_with('/')) return find(from);
     std::error_code error;
-    const auto file = weight_file(fs::weakly_canonical(fs::path(from), error));
+    const fs::path file = weight_file(fs::weakly_canonical(fs::path(from), error).string(), folders_);
     if (file.empty() || !fs::is_regular_file(file, error))
       return fail(ErrorCode::kInvalidRequest, fmt::format("{}: no such .gguf file", from), "from");
     HEARTH_CHECK(check_offered(file));
     return LibraryEntry{
-        .name = wanted, .path = file, .format = std::string(format_of(file)), .origin = Origin::kRegistry};
+        .name = wanted, .path = file, .format = std::string(format_of(file.string())), .origin = Origin::kRegistry};
   };
   HEARTH_TRY(const auto base, base_of());
   HEARTH_TRY(auto header, card(base));

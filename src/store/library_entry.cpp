@@ -8,7 +8,9 @@ namespace hearth::store {
 
 using Origin = LibraryEntry::Origin;
 
-std::string LibraryEntry::id() const { return preferred && is_quantization(name.tag()) ? name.path() : name.display(); }
+std::string shown_id(const domain::ModelName& name, bool preferred) {
+  return preferred && is_quantization(name.tag()) ? name.path() : name.display();
+}
 
 bool LibraryEntry::is_foreign() const {
   return origin == Origin::kHub || origin == Origin::kOllama || origin == Origin::kLmStudio;

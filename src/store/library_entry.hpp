@@ -10,6 +10,13 @@
 
 namespace hearth::store {
 
+// Which models a listing has: hearth's own (registry, folders below $HEARTH_HOME/models, bundled), or those of other
+// programs too.
+enum class Scope : std::uint8_t { kOwn, kAll };
+
+// The id to show: without the tag where this is the preferred file of its name and the tag only a quantisation.
+[[nodiscard]] std::string shown_id(const domain::ModelName& name, bool preferred);
+
 // One model that could be served: an id and its weight file.
 struct LibraryEntry {
   // The last three belong to other programs; hearth only reads them.
@@ -21,8 +28,7 @@ struct LibraryEntry {
   bool preferred = false;            // this is what `name` without a tag means
   domain::ModelSettings settings{};  // of the registry
   std::filesystem::path manifest{};  // kOllama: what has the settings
-  // The id to show: without the tag where this is the preferred file of its name and the tag only a quantisation.
-  [[nodiscard]] std::string id() const;
+  [[nodiscard]] std::string id() const { return shown_id(name, preferred); }
   // Whether another program's.
   [[nodiscard]] bool is_foreign() const;
 };

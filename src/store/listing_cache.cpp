@@ -4,8 +4,10 @@
 #include <array>
 #include <charconv>
 #include <fmt/format.h>
+#include <functional>
 #include <iterator>
 #include <memory>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -20,8 +22,9 @@ using base::operator""_MiB;
 
 constexpr std::size_t kCardsMax = 100'000;
 constexpr base::Bytes kFileMax = 64_MiB;
-constexpr std::string_view kFirstLine = "hearth-listing 1 " HEARTH_VERSION;
-constexpr std::string_view kLastLine = "end";
+constexpr std::string_view kFirstLine = "hearth-listing 1 " HEARTH_VERSION "\n";
+constexpr std::string_view kMiddleLine = "\ncards\n";  // folders before it, weight files behind it
+constexpr std::string_view kLastLine = "\nend\n";
 
 // The fields of one line, one by one; a missing or wrong one fails them all.
 class Fields {
@@ -109,37 +112,37 @@ std::string task_names(domain::TaskSet tasks) {
 }
 
 std::optional<domain::TaskSet> tasks_of(std::string_view names) {
-  static const auto kAll = domain::all_tasks();
+  const auto all = domain::all_tasks();
   domain::TaskSet out;
-  if (names.empty()) return out;
-  for (const auto name : base::split(names, ',')) {
-    const auto it = std::ranges::find_if(kAll, [&](domain::Task t) { return domain::to_string(t) == name; });
-    if (it == kAll.end()) return std::nullopt;
+  while (!names.empty()) {
+    const auto name = names.substr(0, names.find(','));
+    names.remove_prefix(std::min(name.size() + 1, names.size()));
+    const auto it = std::ranges::find_if(all, [&](domain::Task t) { return domain::to_string(t) == name; });
+    if (it == all.end()) return std::nullopt;
     out.add(*it);
   }
   return out;
 }
 
-void write_stamp(std::back_insert_iterator<std::string> out, char kind, std::string_view path, const FileStamp& s) {
-  fmt::format_to(out, "{}\t{}\t{}\t{}\t{}\t{}", kind, path, s.inode, s.size, s.modified, s.changed);
+void write_stamp(std::back_insert_iterator<std::string> out, std::string_view path, const FileStamp& s) {
+  fmt::format_to(out, "\n{}\t{}\t{}\t{}\t{}", path, s.inode, s.size, s.modified, s.changed);
 }
 
 void write_folder(std::string& text, const std::string& folder, const FileStamp& stamp, const FolderList& list) {
   const bool plain = is_plain(folder) && std::ranges::all_of(list.names, is_plain, &FolderList::Name::text);
   if (!plain || stamp_of(folder) != stamp) return;
-  write_stamp(std::back_inserter(text), 'd', folder, stamp);
+  write_stamp(std::back_inserter(text), folder, stamp);
   for (const auto& name : list.names) {
     text += '\t';
     text += static_cast<char>(name.kind);
     text += name.text;
   }
-  text += '\n';
 }
 
 void write_card(std::string& text, const std::string& path, const CardLine& card) {
   if (!is_plain(path) || !is_plain(card.architecture) || !is_plain(card.quantization)) return;
-  write_stamp(std::back_inserter(text), 'c', path, card.stamp);
-  fmt::format_to(std::back_inserter(text), "\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\n", card.size_bytes, card.parameters,
+  write_stamp(std::back_inserter(text), path, card.stamp);
+  fmt::format_to(std::back_inserter(text), "\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}", card.size_bytes, card.parameters,
                  card.context_tokens, card.embedding_dimensions, card.format, card.architecture, card.quantization,
                  card.digest, task_names(card.tasks));
 }
@@ -172,33 +175,53 @@ std::optional<CardLine> read_card(Fields& in) {
   return card;
 }
 
-struct Folder {
-  std::string path;
-  FileStamp stamp;
-  std::shared_ptr<FolderList> list;
-};
-
-std::optional<Folder> read_folder(Fields& in) {
-  Folder out{.path = std::string(in.text()), .stamp = in.stamp(FileStamp::Kind::kFolder), .list = {}};
-  out.list = std::make_shared<FolderList>();
+// False if the line is none.
+bool read_folder(Fields& in, FolderCache& folders) {
+  std::string path(in.text());
+  const auto stamp = in.stamp(FileStamp::Kind::kFolder);
+  auto list = std::make_shared<FolderList>();
   while (in.more()) {
     auto name = name_of(in.text());
-    if (!name) return std::nullopt;
-    out.list->names.push_back(*std::move(name));
+    if (!name) return false;
+    list->names.push_back(*std::move(name));
   }
-  if (!in.ok() || !std::ranges::is_sorted(out.list->names, {}, &FolderList::Name::text)) return std::nullopt;
-  return out;
+  if (!in.ok() || !std::ranges::is_sorted(list->names, {}, &FolderList::Name::text)) return false;
+  folders.put(std::move(path), stamp, std::move(list));
+  return true;
+}
+
+using Cards = std::unordered_map<std::string, CardLine>;
+
+constexpr std::size_t kLineLength = 150;  // or so
+
+// Calls `read` for every line, until it says no; whether it never did.
+bool each_line(std::string_view text, const std::function<bool(Fields)>& read) {
+  while (!text.empty()) {
+    const auto line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    if (!read(Fields(line))) return false;
+  }
+  return true;
+}
+
+// All of them, or none.
+Cards read_cards(std::string_view text) {
+  Cards out;
+  out.reserve(text.size() / kLineLength);
+  const bool whole = each_line(text, [&](Fields in) {
+    std::string path(in.text());
+    auto card = read_card(in);
+    if (!card) return false;
+    out.try_emplace(std::move(path), *std::move(card));
+    return true;
+  });
+  return whole ? std::move(out) : Cards();
 }
 
 }  // namespace
 
-struct ListingCache::Known : CardLine {};
-struct ListingCache::Contents {
-  std::vector<Folder> folders;
-  std::unordered_map<std::string, Known> cards;
-};
 struct ListingCache::State {
-  std::unordered_map<std::string, Known> cards;
+  Cards cards;
   bool loaded = false;
   bool news = false;
 };
@@ -207,46 +230,20 @@ ListingCache::ListingCache(std::filesystem::path file)
     : file_(std::move(file)), state_(std::make_unique<base::Guarded<State>>()) {}
 ListingCache::~ListingCache() = default;
 
-// False unless all of it is as save() writes it.
-bool ListingCache::parse(std::string_view text, Contents& out) {
-  const auto next_line = [&]() -> std::optional<std::string_view> {
-    const auto end = text.find('\n');
-    if (end == std::string_view::npos) return std::nullopt;  // cut
-    const auto line = text.substr(0, end);
-    text.remove_prefix(end + 1);
-    return line;
-  };
-  constexpr std::size_t kLineLength = 150;  // or so
-  out.folders.reserve(text.size() / kLineLength / 2);
-  out.cards.reserve(text.size() / kLineLength / 2);
-  if (next_line() != kFirstLine) return false;
-  while (const auto line = next_line()) {
-    if (*line == kLastLine) return text.empty();
-    Fields in(*line);
-    const auto kind = in.text();
-    if (kind == "d") {
-      auto folder = read_folder(in);
-      if (!folder) return false;
-      out.folders.push_back(*std::move(folder));
-    } else {
-      std::string path(in.text());
-      auto card = kind == "c" ? read_card(in) : std::nullopt;
-      if (!card) return false;
-      out.cards.try_emplace(std::move(path), Known{*std::move(card)});
-    }
-  }
-  return false;
-}
-
 void ListingCache::load(FolderCache& folders) {
   state_->with([&](State& state) {
     if (std::exchange(state.loaded, true)) return;
-    const auto text = base::read_file(file_, kFileMax);
-    Contents read;
-    if (!text || !parse(*text, read)) return;
-    read.cards.merge(state.cards);
-    state.cards.swap(read.cards);
-    for (auto& folder : read.folders) folders.put(std::move(folder.path), folder.stamp, std::move(folder.list));
+    auto text = base::read_file(file_, kFileMax);
+    if (!text || !text->starts_with(kFirstLine) || !text->ends_with(kLastLine)) return;
+    const auto middle = text->find(kMiddleLine, kFirstLine.size() - 1);
+    if (middle == std::string::npos) return;
+    const auto part = [](std::string_view whole, std::size_t from, std::size_t to) {
+      return from < to ? whole.substr(from, to - from) : std::string_view();
+    };
+    each_line(part(*text, kFirstLine.size(), middle), [&](Fields in) { return read_folder(in, folders); });
+    auto read = read_cards(part(*text, middle + kMiddleLine.size(), text->size() - kLastLine.size()));
+    read.merge(state.cards);
+    state.cards.swap(read);
   });
 }
 
@@ -271,7 +268,7 @@ domain::ModelCard ListingCache::put(const std::string& path, const FileStamp& st
                       .tasks = card.tasks};
   state_->with([&](State& state) {
     if (state.cards.size() >= kCardsMax) state.cards.clear();
-    state.cards.insert_or_assign(path, Known{line});
+    state.cards.insert_or_assign(path, line);
     state.news = true;
   });
   return card_of(path, line);
@@ -283,14 +280,15 @@ void ListingCache::save(FolderCache& folders) {
     if (!std::exchange(state.news, false) && !folder_news) return;
     std::error_code error;
     if (!std::filesystem::exists(file_.parent_path().parent_path(), error)) return;  // no home of ours yet
-    std::string text = fmt::format("{}\n", kFirstLine);
+    std::string text(kFirstLine.substr(0, kFirstLine.size() - 1));
     folders.for_each([&](const std::string& folder, const FileStamp& stamp, const FolderList& list) {
       write_folder(text, folder, stamp, list);
     });
+    text += kMiddleLine.substr(0, kMiddleLine.size() - 1);
     for (const auto& [path, known] : state.cards) {
       if (stamp_of(path)) write_card(text, path, known);
     }
-    text += fmt::format("{}\n", kLastLine);
+    text += kLastLine;
     if (text.size() <= kFileMax.count) (void)base::replace_file(file_, text);
   });
 }

@@ -31,10 +31,7 @@ class ListingCache {
   void save(FolderCache& folders);
 
  private:
-  struct Known;  // of a weight file
   struct State;
-  struct Contents;
-  [[nodiscard]] static bool parse(std::string_view text, Contents& out);
 
   std::filesystem::path file_;
   std::unique_ptr<base::Guarded<State>> state_;

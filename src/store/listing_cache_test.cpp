@@ -103,15 +103,20 @@ TEST_F(ListingCacheTest, ABrokenFileCountsForNothing) {
     ASSERT_EQ(load().models, 0) << length;
     ASSERT_FALSE(load().folder) << length;
   }
-  const auto line = whole.substr(whole.find('\n') + 1);
-  const std::string first = whole.substr(0, whole.find('\n') + 1);
-  for (const auto& text :
-       {"hearth-listing 2 x\n" + line, first + "x\t1\n" + line, first + "\n" + line,
-        first + "c\t/x\t1\t1\t1\t-\t1\t1\t1\t1\tgguf\ta\tq\td\tchat\n" + line,
-        first + "c\t/x\t1\t1\t1\t1\t1\t1\t1\t1\tgguf\ta\tq\td\tsing\n" + line,
-        first + "d\t/x\t1\t1\t1\t1\tfb\tfa\n" + line, first + "d\t/x\t1\t1\t1\t1\txb\n" + line, whole + "more\n"}) {
+  const auto with = [&](std::string_view what, std::string_view instead) {
+    std::string text = whole;
+    return text.replace(text.find(what), what.size(), instead);
+  };
+  for (const auto& text : {with("hearth-listing 1", "hearth-listing 0"), with("\ncards\n", "\n"), whole + "more\n",
+                           with("\tchat", "\tsing"), with("\t2048\t", "\t2048x\t"), with("\t2048\t", "\t"),
+                           with("\nend\n", "\t\nend\n"), with("\t7\t", "\t-7\t")}) {
     write(text);
     EXPECT_EQ(load().models, 0) << text;
+  }
+  for (const auto& text : {with("\tfonly", "\txonly"), with("\tfonly here", "\tfb\tfa")}) {
+    write(text);
+    EXPECT_FALSE(load().folder) << text;
+    EXPECT_EQ(load().models, 2) << text;
   }
 }
 

@@ -35,7 +35,7 @@ Result<OllamaManifest> read_manifest(const fs::path& file) {
 Result<fs::path> weights_of(const fs::path& root, const fs::path& manifest) {
   HEARTH_TRY(const auto read, read_manifest(manifest));
   HEARTH_TRY(const auto layer, read.weights());
-  const auto file = blob(root, layer.digest);
+  auto file = blob(root, layer.digest);
   const auto stamp = stamp_of(file.string());
   if (!stamp || stamp->kind != FileStamp::Kind::kFile)
     return fail(ErrorCode::kIo, fmt::format("its weights {} are not there", file.string()));
@@ -61,7 +61,7 @@ std::vector<FoundFile> scan_ollama(const fs::path& root, FolderCache& folders, s
           const std::string manifest = models + "/" + model + "/" + tag;
           auto weights = weights_of(root, manifest);
           if (weights)
-            out.push_back({.model = name, .tag = tag, .path = *std::move(weights), .manifest = manifest});
+            out.push_back({.model = name, .tag = tag, .path = weights->string(), .manifest = manifest});
           else
             folders.trouble(manifest, weights.error().message);
         });

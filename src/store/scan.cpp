@@ -66,6 +66,7 @@ class Scanner {
     if (only_.empty()) look_ahead(folder, *list);
     for (std::size_t i = 0; i < list->names.size(); ++i) {
       const auto& name = list->names[i];
+      if (!may_be_wanted(name.text)) continue;
       const bool may_be_file =
           base::ends_with_ignore_case(name.text, kWeights) && base::starts_with_ignore_case(name.text, only_);
       const bool may_be_org = only_.empty() || base::starts_with_ignore_case(only_, name.text + "/");
@@ -92,6 +93,11 @@ class Scanner {
  private:
   static constexpr std::string_view kWeights = ".gguf";
 
+  // A quick no for most names in the root.
+  [[nodiscard]] bool may_be_wanted(std::string_view name) const {
+    return only_.empty() || base::equals_ignore_case(name.substr(0, 1), only_.substr(0, 1)) ||
+           name.starts_with(kSnapshotPrefix);
+  }
   [[nodiscard]] bool wanted(std::string_view model) const {
     return only_.empty() || base::equals_ignore_case(model, only_);
   }
@@ -200,7 +206,7 @@ class Scanner {
     std::string stem = name.text.substr(0, name.text.size() - kWeights.size());
     if (base::starts_with_ignore_case(stem, "mmproj")) return;
     if (split_part(stem) > 1) return;
-    fs::path path = folder + "/" + name.text;
+    std::string path = folder + "/" + name.text;
     // "name@tag.gguf" in the folder "name": a tag that is no quantisation.
     const std::string own = model.substr(model.rfind('/') + 1);
     if (!model.empty() && stem.size() > own.size() + 1 && stem.starts_with(own + "@")) {
@@ -226,10 +232,9 @@ class Scanner {
 
 }  // namespace
 
-std::string_view format_of(const fs::path& weights) {
-  const std::string extension = weights.extension().string();
-  if (extension == ".xml") return kOpenvino;
-  return extension == ".safetensors" ? kSafetensors : kGguf;
+std::string_view format_of(std::string_view weights) {
+  if (weights.ends_with(".xml")) return kOpenvino;
+  return weights.ends_with(".safetensors") ? kSafetensors : kGguf;
 }
 
 bool is_quantization(std::string_view tag) {
@@ -237,7 +242,8 @@ bool is_quantization(std::string_view tag) {
   static constexpr std::array<std::string_view, 12> kTails{"0",    "1",  "k",   "k_s", "k_m", "k_l",
                                                            "k_xl", "xs", "xxs", "s",   "m",   "nl"};
   constexpr std::size_t kLengthMax = 16;
-  if (tag.size() > kLengthMax || tag.size() < 3) return false;
+  constexpr std::string_view kFirst = "bfimnqtuBFIMNQTU";
+  if (tag.size() > kLengthMax || tag.size() < 3 || !kFirst.contains(tag.front())) return false;
   const std::string lower = base::to_lower(tag);
   std::string_view text = lower;
   if (text.starts_with("ud-")) text.remove_prefix(3);

@@ -13,14 +13,14 @@ inline constexpr std::string_view kGguf = "gguf";
 inline constexpr std::string_view kOpenvino = "openvino";
 inline constexpr std::string_view kSafetensors = "safetensors";
 // By the name of its weight file.
-[[nodiscard]] std::string_view format_of(const std::filesystem::path& weights);
+[[nodiscard]] std::string_view format_of(std::string_view weights);
 
 // A weight file found in a folder tree.
 struct FoundFile {
   std::string model;  // "org/name" or "name", as the folders are called
   std::string tag;    // quantisation in lower case, what stands behind "NAME@", or "latest"
-  std::filesystem::path path;
-  std::filesystem::path manifest{};  // Ollama's, with the settings
+  std::string path;
+  std::string manifest{};  // Ollama's, with the settings
 };
 
 // Models below `root`. GGUF files: one-level (models/name/x.gguf), two-level (models/org/name/x.gguf, and its

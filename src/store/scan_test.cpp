@@ -82,7 +82,7 @@ TEST(Scan, AHubCacheIsReadByItsMainRevision) {
   FolderCache folders;
   std::vector<std::string> found;
   for (const auto& f : scan_hub(hub.path(), folders))
-    found.push_back(f.model + ":" + f.tag + " " + f.path.parent_path().filename().string());
+    found.push_back(f.model + ":" + f.tag + " " + fs::path(f.path).parent_path().filename().string());
   std::ranges::sort(found);
   EXPECT_EQ(found, (std::vector<std::string>{"org/no-refs:latest x", "org/tiny:q4_0 old", "org/tiny:q4_k_m new",
                                              "org/tiny:q8_0 old"}));
@@ -97,11 +97,11 @@ TEST(Scan, OneModelIsFoundAsAmongAll) {
   const auto all = scan_models(home.path(), folders);
   EXPECT_EQ(all.size(), 8U);
   for (const auto* name : {"one", "ONE/Inner", "one/two", "flat", "hf/tiny", "hf", "none", "one/none", "onetwo"}) {
-    std::vector<fs::path> expected;
+    std::vector<std::string> expected;
     for (const auto& file : all) {
       if (base::equals_ignore_case(file.model, name)) expected.push_back(file.path);
     }
-    std::vector<fs::path> found;
+    std::vector<std::string> found;
     for (const auto& file : scan_models(home.path(), folders, name)) found.push_back(file.path);
     EXPECT_EQ(found, expected) << name;
   }

@@ -149,7 +149,7 @@ def test_refusals(puller, hub, weights):
     hub.add("org/private", {"p.gguf": weights}, private=True)
     hub.add("org/pickle", {"pytorch_model.bin": weights})
     gated = puller.run("pull", "org/gated", code=1).stderr
-    assert f"accept its terms at {hub.endpoint}/org/gated" in gated and "HF_TOKEN" in gated
+    assert f"accept its terms at {hub.endpoint}/org/gated" in gated and "hearth login hf" in gated
     assert "Model 'org/private' not found" in puller.run("pull", "org/private", code=1).stderr
     assert "Model 'org/none' not found" in puller.run("pull", "org/none", code=1).stderr
     assert "has no GGUF, OpenVINO or safetensors" in puller.run("pull", "org/pickle", code=1).stderr
@@ -408,10 +408,52 @@ def test_login_keeps_a_token_that_the_hub_knows(puller, hub, weights):
     assert wrong.returncode == 1 and "does not know this token" in wrong.stderr and "hf_wrong" not in wrong.stderr
     done = login(hub.token)
     assert done.returncode == 0 and "logged in as somebody" in done.stdout and hub.token not in done.stdout
-    kept = puller.home / ".config" / "hearth" / "credentials"
+    kept = puller.home / "config" / "hearth" / "credentials"
     assert kept.read_text() == f"HF_TOKEN={hub.token}\n" and kept.stat().st_mode & 0o777 == 0o600
     assert not puller.pull("org/gated")[0]["up_to_date"]
     kept.chmod(0o644)
     assert "chmod 600" in login(hub.token).stderr
     kept.chmod(0o600)
     assert login("", "--forget").returncode == 0 and kept.read_text() == ""
+
+
+def test_a_folder_of_ones_own(puller, hub, weights, tmp_path):
+    hub.add("org/tiny", {"tiny-Q8_0.gguf": weights})
+    folder = tmp_path / "mine"
+    (pulled,) = puller.pull("org/tiny", "--local-dir", folder)
+    assert pulled["model_dir"] == str(folder) and pulled["name"] == str(folder / "tiny-Q8_0.gguf")
+    assert (folder / "tiny-Q8_0.gguf").read_bytes() == weights
+    assert puller.pull("org/tiny", "--local-dir", folder)[0]["up_to_date"]
+    assert not (puller.models / "org").exists(), "the store has none of it"
+    hub.add("org/other", {"other-Q8_0.gguf": weights})
+    assert "choose another folder" in puller.run("pull", "org/other", "--local-dir", folder, code=1).stderr
+    assert "leave out --server" in puller.run("--server", "http://127.0.0.1:9", "pull", "org/tiny", "--local-dir", folder, code=1).stderr
+
+
+def on_a_small_disk(puller, megabytes, *arguments, **env):
+    """Runs hearth where $HEARTH_HOME is a tmpfs of its own; gives its output and what the disk held at the end."""
+    home = puller.env["HEARTH_HOME"]
+    script = f'mount -t tmpfs -o size={megabytes}m none "{home}" && "$@"; code=$?; ls -R "{home}/models" >&2; exit $code'
+    done = subprocess.run(["unshare", "--mount", "sh", "-c", script, "sh", servers.HEARTH, *map(str, arguments)], env={**puller.env, **env},
+                          text=True, capture_output=True, timeout=120)
+    if "mount:" in done.stderr or "unshare:" in done.stderr:
+        pytest.skip("no mounts here: " + done.stderr.strip())
+    return done
+
+
+def test_a_disk_that_is_too_small_is_known_before(puller, hub):
+    hub.add("org/big", {"big-Q8_0.gguf": noise(12_000_000)})
+    os.makedirs(puller.env["HEARTH_HOME"], exist_ok=True)
+    done = on_a_small_disk(puller, 8, "pull", "org/big")
+    assert done.returncode == 1 and "not enough disk space for big-Q8_0.gguf: it takes 12.0 MB" in done.stderr, done.stderr
+    assert hub.bytes_sent < 1_000_000 and "partial" not in done.stderr, done.stderr
+
+
+def test_a_disk_that_fills_on_the_way(puller, hub):
+    """Two pulls that fit one by one."""
+    hub.add("org/one", {"one-Q8_0.gguf": noise(5_000_000)})
+    hub.add("org/two", {"two-Q8_0.gguf": noise(5_000_000, 2)})
+    os.makedirs(puller.env["HEARTH_HOME"], exist_ok=True)
+    done = on_a_small_disk(puller, 8, "pull", "org/one", "org/two")
+    assert done.returncode == 1 and "org/one is here" in done.stdout and "org/two" not in done.stdout, done
+    assert "one-Q8_0.gguf\n" in done.stderr and "two-Q8_0.gguf\n" not in done.stderr, "what was fetched stays whole"

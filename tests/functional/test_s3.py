@@ -306,4 +306,6 @@ def test_memory_stays_small(here, bucket, weights):
             break
     _, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
-    assert 0 < most < 60_000 or "san" in str(servers.BUILD), f"{most} kB"
+    # AddressSanitizer has shadows and keeps what was freed; the file has 300 MiB all the same.
+    limit = 200_000 if b"__asan_init" in servers.HEARTH.read_bytes() else 60_000
+    assert 0 < most < limit, f"{most} kB"

@@ -154,6 +154,7 @@ Result<void> PartialFile::set_size(std::uint64_t size) {
     if (reason != ENOSPC && reason != EDQUOT && reason != EFBIG)
       return io_error("cannot write", partial_path(), reason);
     (void)::ftruncate(fd_, before.st_size);  // some file systems keep what they could give
+    if (before.st_size == 0) ::unlink(partial_path().c_str());
     std::error_code error;
     const auto space = fs::space(path_.parent_path(), error);
     return fail(

@@ -96,7 +96,7 @@ Error Hub::refusal(const std::string& repository, const std::string& revision, c
             .message = refused ? fmt::format("hf:{}: your token may not read it; see {}", repository, page)
                                : fmt::format("Model '{}' not found: {} has no such repository{}", repository,
                                              fetch::host_of(options_.endpoint),
-                                             options_.token.empty() ? "; if it is private, set HF_TOKEN" : ""),
+                                             options_.token.empty() ? "; if it is private: hearth login hf" : ""),
             .param = "model"};
   }
   return {

@@ -25,16 +25,17 @@ std::string name_of(const fs::path& path, const fs::path& folder) {
   return (inside ? relative : path.filename()).generic_string();
 }
 
-// What is no GGUF is not in the library, only in its folder.
-Result<ModelFiles> files_of_folder(const Library& library, std::string_view model, const Error& unknown) {
-  const auto name = domain::ModelName::parse(model);
-  if (!name || !check_file_name(name->path())) return std::unexpected(unknown);
-  const fs::path folder = library.home().models / name->path();
+// Of a model in another format than GGUF all files that its folder's manifest names.
+Result<ModelFiles> files_of_folder(const Library& library, const LibraryEntry& entry) {
+  const fs::path folder = library.home().models / entry.name.path();
   HEARTH_TRY(const auto manifest, Manifest::load(folder));
-  if (!manifest || !manifest->has_weights()) return std::unexpected(unknown);
-  ModelFiles out{.id = name->path(), .source = manifest->source, .license = manifest->license};
+  if (!manifest || !manifest->has_weights())
+    return fail(ErrorCode::kUnsupported,
+                fmt::format("{} was not fetched by hearth: which files of {} are the model is not known", entry.id(),
+                            folder.string()),
+                "model");
+  ModelFiles out{.id = entry.id(), .source = manifest->source, .license = manifest->license};
   for (const auto& file : manifest->files) {
-    if (file.name.ends_with(".gguf")) return std::unexpected(unknown);  // with another tag
     out.files.push_back({.path = folder / file.name, .known = file});
     HEARTH_TRY(out.files.back().known.size, size_of(folder / file.name));
   }
@@ -44,19 +45,18 @@ Result<ModelFiles> files_of_folder(const Library& library, std::string_view mode
 }  // namespace
 
 Result<ModelFiles> model_files(const Library& library, std::string_view model) {
-  const auto entry = library.find(model);
-  if (!entry && entry.error().code == ErrorCode::kModelNotFound) return files_of_folder(library, model, entry.error());
-  if (!entry) return std::unexpected(entry.error());
-  HEARTH_CHECK(check_structure(entry->path));
-  HEARTH_TRY(const auto header, read_gguf(entry->path));
-  HEARTH_TRY(const auto parts, gguf_parts(entry->path, header));
-  HEARTH_TRY(const auto card, library.card(*entry));
-  const fs::path folder = library.home().models / entry->name.path();
+  HEARTH_TRY(const auto entry, library.find(model));
+  if (entry.format != "gguf") return files_of_folder(library, entry);
+  HEARTH_CHECK(check_structure(entry.path));
+  HEARTH_TRY(const auto header, read_gguf(entry.path));
+  HEARTH_TRY(const auto parts, gguf_parts(entry.path, header));
+  HEARTH_TRY(const auto card, library.card(entry));
+  const fs::path folder = library.home().models / entry.name.path();
   std::optional<Manifest> manifest;
-  if (entry->origin == LibraryEntry::Origin::kFolder) {
+  if (entry.origin == LibraryEntry::Origin::kFolder) {
     HEARTH_TRY(manifest, Manifest::load(folder));
   }
-  ModelFiles out{.id = entry->id(), .source = manifest ? manifest->source : "", .license = card.license};
+  ModelFiles out{.id = entry.id(), .source = manifest ? manifest->source : "", .license = card.license};
   if (manifest && !manifest->license.empty()) out.license = manifest->license;
   for (const auto& path : parts) {
     const std::string name = name_of(path, folder);
@@ -67,7 +67,7 @@ Result<ModelFiles> model_files(const Library& library, std::string_view model) {
       if (known->size == size) file.known.digest = known->digest;
       file.known.settings = known->settings;
     }
-    if (path == entry->path) file.known.settings.merge(entry->settings);
+    if (path == entry.path) file.known.settings.merge(entry.settings);
     HEARTH_CHECK(check_file_name(name));
     out.files.push_back(std::move(file));
   }

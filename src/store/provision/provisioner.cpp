@@ -51,7 +51,7 @@ Result<void> check_names(const Publication& published, const Choice& choice) {
       fine = fail(ErrorCode::kForbidden, fmt::format("two files named '{}' but for upper and lower case", file.name));
     if (!fine)
       return fail(fine.error().code,
-                  fmt::format("{} publishes {}; nothing was fetched", published.source, fine.error().message));
+                  fmt::format("{}: {}; nothing was fetched", published.source, fine.error().message));
   }
   return {};
 }
@@ -115,9 +115,9 @@ Error with_remedy(Error error, const Publication& published) {
 }
 
 // Waits until no other process writes this model; `waiting` is called meanwhile.
-Result<FileLock> sole_writer(const Home& home, const Publication& published, const std::stop_token& stop,
+Result<FileLock> sole_writer(const Home& home, const std::string& model, const std::stop_token& stop,
                              const std::function<void()>& waiting) {
-  const auto file = home.model_lock(published.folder);
+  const auto file = home.model_lock(model);
   while (true) {
     auto lock = FileLock::try_take(file);
     if (lock || lock.error().code != ErrorCode::kConflict) return lock;
@@ -195,8 +195,8 @@ Result<Pulled> Provisioner::pull(const Reference& asked, const PullOptions& opti
   HEARTH_TRY(const auto choice, choose_from(published, wish, options));
   HEARTH_CHECK(check_names(published, choice));
   HEARTH_TRY(const bool fetched, fetch_missing(published, choice, reference, options));
-  HEARTH_CHECK(show_again(published));
-  return pulled(published, choice, folder_of(published), !fetched);
+  if (options.folder.empty()) HEARTH_CHECK(show_again(published));
+  return pulled(published, choice, folder_of(published, options), !fetched);
 }
 
 Result<Changes> Provisioner::check(const Reference& asked, const PullOptions& options) const {
@@ -206,7 +206,7 @@ Result<Changes> Provisioner::check(const Reference& asked, const PullOptions& op
   HEARTH_TRY(const auto published, source->look_up(wish.reference, options.stop));
   HEARTH_TRY(const auto choice, choose_from(published, wish, options));
   HEARTH_CHECK(check_names(published, choice));
-  const auto folder = folder_of(published);
+  const auto folder = folder_of(published, options);
   HEARTH_TRY(const auto known, Manifest::load(folder));
   Changes out{.revision = published.revision};
   for (const auto& file : choice.files) {
@@ -304,10 +304,11 @@ std::optional<base::Bytes> Provisioner::peek_memory(const Publication& published
 // False: everything was there already.
 Result<bool> Provisioner::fetch_missing(const Publication& published, const Choice& choice, const Reference& reference,
                                         const PullOptions& options) const {
-  const fs::path folder = folder_of(published);
+  const fs::path folder = folder_of(published, options);
   PullProgress progress{
       .phase = PullProgress::Phase::kWaiting, .choice = described(published, choice), .files = {}, .bytes = {}};
-  HEARTH_TRY(const auto lock, sole_writer(options_.home, published, options.stop, [&] {
+  HEARTH_TRY(const auto lock,
+             sole_writer(options_.home, options.folder.empty() ? published.folder : folder.string(), options.stop, [&] {
                progress.bytes = seen_progress(folder, choice);
                tell(options, progress);
              }));
@@ -315,8 +316,11 @@ Result<bool> Provisioner::fetch_missing(const Publication& published, const Choi
   Manifest manifest = known ? *std::move(known) : Manifest{};
   if (manifest.has_weights() && manifest.source != published.source)
     return fail(ErrorCode::kConflict,
-                fmt::format("{} is there already, from {}; to have {} instead, first: hearth rm {}", published.folder,
-                            manifest.source, published.source, published.folder),
+                options.folder.empty()
+                    ? fmt::format("{} is there already, from {}; to have {} instead, first: hearth rm {}",
+                                  published.folder, manifest.source, published.source, published.folder)
+                    : fmt::format("{} holds {} already; choose another folder for {}", folder.string(), manifest.source,
+                                  published.source),
                 "model");
   std::vector<PublishedFile> missing;
   for (const auto& file : choice.files) {

@@ -41,6 +41,7 @@ struct PullProgress {
 struct PullOptions {
   std::vector<std::string> preference;                   // of quantisations
   base::Bytes memory_budget;                             // 0 = no limit
+  std::filesystem::path folder;                          // where its files go; empty = their place in the store
   LoadShape shape;                                       // how the model will be loaded, for the estimate
   std::function<void(const PullProgress&)> on_progress;  // on the calling thread
   std::stop_token stop;
@@ -116,8 +117,8 @@ class Provisioner {
   [[nodiscard]] Result<bool> fetch_missing(const Publication& published, const Choice& choice,
                                            const Reference& reference, const PullOptions& options) const;
   [[nodiscard]] Result<void> show_again(const Publication& published) const;
-  [[nodiscard]] std::filesystem::path folder_of(const Publication& published) const {
-    return options_.home.models / published.folder;
+  [[nodiscard]] std::filesystem::path folder_of(const Publication& published, const PullOptions& options) const {
+    return options.folder.empty() ? options_.home.models / published.folder : options.folder;
   }
 
   ProvisionerOptions options_;
