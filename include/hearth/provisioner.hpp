@@ -95,6 +95,7 @@ struct ModelUpdate {
   std::string revision;            // of the source now
   std::vector<std::string> files;  // changed there; none = up to date
   std::uint64_t size = 0;          // of those
+  std::string problem;             // why its source could not be asked; empty = it was
 };
 
 struct DownloadOptions {
@@ -158,7 +159,8 @@ class ModelProvisioner {
   [[nodiscard]] Result<std::vector<CatalogEntry>> catalog() const;
   // Every word of `query` somewhere in name, alias, repository or description; `tag`: a size, a task, or empty.
   [[nodiscard]] Result<std::vector<CatalogEntry>> search(const std::string& query, const std::string& tag = "") const;
-  // What the sources of these models (none named: of all) have that is not here. Fetches nothing.
+  // What the sources of these models (none named: of all) have that is not here. Fetches nothing. kModelNotFound: a
+  // model that is named is not here; kCancelled.
   [[nodiscard]] Result<std::vector<ModelUpdate>> check_updates(const std::vector<std::string>& references = {},
                                                                std::stop_token stop = {}) const;
 

@@ -41,6 +41,7 @@ def describe(writer, shape, tokenizer):
     writer.add_description("hearth's bundled demo model: answers a few questions about hearth")
     writer.add_license("apache-2.0")
     writer.add_size_label("3M")
+    writer.add_float32("general.sampling.temp", 0.2)  # a small model that is asked for one right answer
     writer.add_context_length(shape.context)
     writer.add_embedding_length(shape.width)
     writer.add_block_count(shape.layers)

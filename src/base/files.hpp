@@ -23,6 +23,8 @@ namespace hearth::base {
 // The same without waiting for the disk: a kill of this process leaves the old or the new content, a power failure may
 // leave neither.
 [[nodiscard]] Result<void> replace_file(const std::filesystem::path& path, std::string_view content);
+// Brings the content of a file that somebody else has written to the disk. Blocks; kIo.
+[[nodiscard]] Result<void> sync_file(const std::filesystem::path& path);
 // Makes renames in `folder` last.
 [[nodiscard]] Result<void> sync_folder(const std::filesystem::path& folder);
 

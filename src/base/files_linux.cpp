@@ -103,6 +103,12 @@ Result<void> replace_file(const std::filesystem::path& path, std::string_view co
   return replace(path, content, Wait::kNot);
 }
 
+Result<void> sync_file(const std::filesystem::path& path) {
+  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.ok() || ::fdatasync(file.get()) != 0) return io_error("cannot write", path, errno);
+  return {};
+}
+
 Result<void> sync_folder(const std::filesystem::path& folder) {
   const Fd dir(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!dir.ok() || ::fsync(dir.get()) != 0) return io_error("cannot sync folder", folder, errno);

@@ -83,6 +83,32 @@ int list_models(Context& context, const ListOptions& options) {
   return kExitOk;
 }
 
+// The beginning of a text that can be long.
+std::string summary(std::string_view text) {
+  constexpr std::size_t kShown = 60;
+  const auto line = text.substr(0, text.find('\n'));
+  const auto shown = line.substr(0, base::complete_utf8_prefix(line.substr(0, kShown)));
+  const std::string safe = base::one_line(shown);
+  return shown.size() == text.size() ? safe : safe + " ... (--json shows it all)";
+}
+
+// What requests to a model start from, where it has settings of its own.
+void print_settings(const json::Value& info) {
+  const auto& settings = info.get_object().at("settings").get_object();
+  if (settings.empty()) return;
+  fmt::print("settings\n");
+  const auto row = [](std::string_view name, const std::string& value) { fmt::print("  {:<18}{}\n", name, value); };
+  for (const auto& [key, value] : settings) {
+    if (value.is_object()) {
+      for (const auto& [name, parameter] : value.get_object()) row(std::string(name), json::to_text(parameter));
+    } else if (value.is_array()) {
+      row(std::string(key), fmt::format("{} (--json shows them)", value.get_array().size()));
+    } else {
+      row(std::string(key), summary(value.get_string()));
+    }
+  }
+}
+
 int show_model(Context& context, const RefOptions& options) {
   const auto info = ModelSource(context).info(options.ref);
   if (!info) return report(info.error());
@@ -94,6 +120,7 @@ int show_model(Context& context, const RefOptions& options) {
                           "context", "task", "license", "modified_at", "digest"})
     fmt::print("{:<14}{}\n", key,
                std::string(key) == "size" ? base::human({number_of(*info, key)}) : text_of(*info, key));
+  print_settings(*info);
   if (context.globals.verbose) {
     for (const auto& [key, value] : info->get_object().at("metadata").get_object())
       fmt::print("  {} = {}\n", std::string(key), json::to_text(value));
@@ -230,6 +257,7 @@ void add_models(CLI::App& app, Command& command) {
   add_pull(app, *models, command);
   add_push(app, *models, command);
   add_store(*models, command);
+  add_cache(app, *models, command);
   add_catalog(app, *models, command);
   add_command<NoOptions>(app, command, "ps", "models that are loaded now", declare_nothing, show_loaded);
   add_command<ListOptions>(app, command, "list", list_help, declare_list, list_models);

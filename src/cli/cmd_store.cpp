@@ -1,16 +1,17 @@
+#include <algorithm>
 #include <filesystem>
 #include <fmt/format.h>
 
 #include "base/bytes.hpp"
 #include "cli/commands.hpp"
+#include "cli/model_source.hpp"
 #include "cli/progress_bar.hpp"
 #include "cli/pull.hpp"
 #include "cli/terminal.hpp"
 #include "json/reader.hpp"
 #include "json/writer.hpp"
 #include "sdk/provisioner_settings.hpp"
-#include "store/disk_usage.hpp"
-#include "store/provision/installed.hpp"
+#include "store/installed.hpp"
 #include "store/provision/verify.hpp"
 
 namespace hearth::cli {
@@ -18,7 +19,6 @@ namespace {
 
 namespace provision = store::provision;
 
-struct NoOptions {};
 struct VerifyCommand {
   std::vector<std::string> refs;
 };
@@ -30,13 +30,9 @@ struct OneArgument {
   std::string text;
 };
 
-// These look at this machine's disk.
-std::optional<Error> refuse_remote(const Context& context, std::string_view command) {
-  if (!context.remote_asked()) return std::nullopt;
-  return Error{.code = ErrorCode::kUnsupported,
-               .message = fmt::format("models {} looks at this machine's files; run it where the server runs, without "
-                                      "--server",
-                                      command)};
+std::string text_of(const json::Value& object, std::string_view key) {
+  const auto* value = object.is_object() ? object.get_object().if_contains(key) : nullptr;
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
 }
 
 void print_verified(const provision::Verified& model) {
@@ -47,11 +43,9 @@ void print_verified(const provision::Verified& model) {
                problem.what);
 }
 
-int verify(Context& context, const VerifyCommand& options) {
-  if (const auto error = refuse_remote(context, "verify")) return report(*error);
+Result<std::vector<provision::Verified>> verify_here(const Context& context, const std::vector<std::string>& refs) {
   const store::Library library(context.home, *context.log);
-  const auto entries = library.entries(options.refs);
-  if (!entries) return report(entries.error());
+  HEARTH_TRY(const auto entries, library.entries(refs));
   StatusLine line;
   const InterruptScope interrupt;
   provision::VerifyOptions how{.on_progress = {}, .stop = interrupt.token()};
@@ -60,8 +54,40 @@ int verify(Context& context, const VerifyCommand& options) {
     rate.add(done, std::chrono::steady_clock::now());
     if (!context.globals.quiet) line.show(progress_line(done, total, rate.per_second(), StatusLine::width() - 1));
   };
-  const auto verified = provision::verify(library, *entries, how);
-  line.clear();
+  return provision::verify(library, entries, how);
+}
+
+// The models of a server that are meant: those named, or all of hearth's own.
+Result<std::vector<std::string>> names_there(const Context& context, const std::vector<std::string>& refs) {
+  if (!refs.empty()) return refs;
+  HEARTH_TRY(const auto text, ModelSource(context).list(false));
+  HEARTH_TRY(const auto models, json::parse(text));
+  std::vector<std::string> out;
+  json::Report report;
+  json::Item(models, "", report).each([&](const json::Item& item) {
+    item.object([&](json::Object& m) { out.push_back(m.required_text("name")); });
+  });
+  if (report.error) return std::unexpected(*std::move(report.error));
+  return out;
+}
+
+Result<std::vector<provision::Verified>> verify_there(const Context& context, const std::vector<std::string>& refs) {
+  HEARTH_TRY(const auto client, context.client());
+  HEARTH_TRY(const auto names, names_there(context, refs));
+  std::vector<provision::Verified> out;
+  StatusLine line;
+  for (const auto& name : names) {
+    if (!context.globals.quiet) line.show(fmt::format("the server checks {} ...", name));
+    HEARTH_TRY(const auto text, client.verify(name));
+    HEARTH_TRY(auto verified, provision::verified_from_json(text));
+    std::ranges::move(verified, std::back_inserter(out));
+  }
+  return out;
+}
+
+int verify(Context& context, const VerifyCommand& options) {
+  const auto verified =
+      context.remote_asked() ? verify_there(context, options.refs) : verify_here(context, options.refs);
   if (!verified) return report(verified.error());
   bool all_ok = true;
   for (const auto& model : *verified) {
@@ -72,84 +98,85 @@ int verify(Context& context, const VerifyCommand& options) {
   return all_ok ? kExitOk : kExitFailed;
 }
 
-Result<std::string> disk_usage_text(const Context& context) {
-  if (context.remote_asked()) {
-    HEARTH_TRY(const auto client, context.client());
-    return client.get("/hearth/v1/disk-usage");
-  }
-  const store::Library library(context.home, *context.log);
-  return store::disk_usage(library).map([](const store::DiskUsage& usage) { return to_json(usage); });
+// One model whose source cannot be asked is no reason to leave out the others; Ctrl-C is.
+bool goes_on(const Context& context, const store::Installed& model, const Error& error) {
+  if (error.code == ErrorCode::kCancelled) return false;
+  if (!context.globals.json) fmt::print(stderr, "hearth: {}: {}\n", model.id, error.message);
+  return true;
 }
 
-int disk_usage(Context& context, const NoOptions&) {
-  const auto text = disk_usage_text(context);
-  if (!text) return report(text.error());
-  if (context.globals.json) {
-    fmt::print("{}\n", *text);
-    return kExitOk;
-  }
-  std::vector<std::vector<std::string>> rows;
-  std::uint64_t total = 0;
-  const auto read = json::read_object(*text, [&](json::Object& in) {
-    const auto number = [](json::Object& o, const char* key) {
-      const auto item = o.require(key);
-      return item ? static_cast<std::uint64_t>(item->integer(0)) : 0;
-    };
-    total = number(in, "total_size");
-    in.each("models", [&](const json::Item& item) {
-      item.object(
-          [&](json::Object& m) { rows.push_back({m.required_text("reference"), base::human({number(m, "size")})}); });
-    });
-  });
-  if (!read) return report(read.error());
-  rows.push_back({"all files", base::human({total})});
-  print_table({"MODEL", "SIZE"}, rows, {1});
-  return kExitOk;
-}
-
-// [{name, reference, up_to_date, revision, files, size}]: what the sources have that is not here.
-Result<std::string> check_updates(const Context& context, const std::vector<provision::Installed>& models) {
+// What the sources have that is not here, as JSON or for people.
+int check_updates(const Context& context, const std::vector<store::Installed>& models) {
   const base::SystemClock clock;
   const provision::Provisioner provisioner(sdk::provisioner_options(context.settings, context.home), clock,
                                            *context.log);
   const InterruptScope interrupt;
   auto how = sdk::pull_options(context.settings);
   how.stop = interrupt.token();
+  const bool talks = !context.globals.json && !context.globals.quiet;
+  bool all_asked = true;
   json::Writer w;
   w.begin_array();
   for (const auto& model : models) {
-    HEARTH_TRY(const auto changes, provisioner.check(model.reference, how));
+    const auto changes = provisioner.check(model.reference, how);
     w.begin_object().field("name", model.id).field("reference", to_text(model.reference));
-    w.field("up_to_date", changes.up_to_date()).field("revision", changes.revision).key("files").begin_array();
-    for (const auto& file : changes.files) w.value(file);
-    w.end_array().field("size", changes.size).end_object();
-    if (context.globals.json || context.globals.quiet) continue;
-    if (changes.up_to_date())
+    if (!changes) {
+      if (!goes_on(context, model, changes.error())) return report_with_remedy(changes.error(), "");
+      all_asked = false;
+      w.field("error", changes.error().message).end_object();
+      continue;
+    }
+    w.field("up_to_date", changes->up_to_date()).field("revision", changes->revision).key("files").begin_array();
+    for (const auto& file : changes->files) w.value(file);
+    w.end_array().field("size", changes->size).end_object();
+    if (talks && changes->up_to_date())
       fmt::print("{} is up to date\n", model.id);
-    else
-      fmt::print("{} can be updated: {} in {} file(s)\n", model.id, base::human({changes.size}), changes.files.size());
+    else if (talks)
+      fmt::print("{} can be updated: {} in {} file(s)\n", model.id, base::human({changes->size}),
+                 changes->files.size());
   }
   w.end_array();
-  return std::move(w).take();
+  if (context.globals.json) fmt::print("{}\n", w.text());
+  return all_asked ? kExitOk : kExitFailed;
+}
+
+// What was fetched from a source, here or there. Models that are named must be one.
+Result<std::vector<store::Installed>> installed(const Context& context, const std::vector<std::string>& refs) {
+  if (!context.remote_asked()) {
+    const store::Library library(context.home, *context.log);
+    HEARTH_TRY(const auto entries, library.entries(refs));
+    return store::installed(library, entries);
+  }
+  HEARTH_TRY(const auto names, names_there(context, refs));
+  std::vector<store::Installed> out;
+  for (const auto& name : names) {
+    HEARTH_TRY(const auto info, ModelSource(context).info(name));
+    const std::string text = text_of(info, "pull_reference");
+    if (text.empty()) continue;
+    HEARTH_TRY(auto reference, store::parse_reference(text));
+    out.push_back({.id = text_of(info, "name"), .reference = std::move(reference)});
+  }
+  return out;
 }
 
 int update(Context& context, const UpdateCommand& options) {
-  if (const auto error = refuse_remote(context, "update")) return report(*error);
-  const store::Library library(context.home, *context.log);
-  const auto entries = library.entries(options.refs);
-  if (!entries) return report(entries.error());
-  const auto models = provision::installed(library, *entries);
+  if (options.check && context.remote_asked())
+    return report(Error{.code = ErrorCode::kUnsupported,
+                        .message = "--check asks the sources from this machine, of what is in its own store; leave out "
+                                   "--check, or --server"});
+  const auto models = installed(context, options.refs);
   if (!models) return report(models.error());
-  if (options.check) {
-    const auto checked = check_updates(context, *models);
-    if (!checked) return report_with_remedy(checked.error(), "");
-    if (context.globals.json) fmt::print("{}\n", *checked);
-    return kExitOk;
-  }
+  if (options.check) return check_updates(context, *models);
   boost::json::array all;
+  bool all_done = true;
   for (const auto& model : *models) {
     auto pulled = pull_model(context, to_text(model.reference));
-    if (!pulled) return report_with_remedy(pulled.error(), "");
+    if (!pulled) {
+      if (!goes_on(context, model, pulled.error())) return report_with_remedy(pulled.error(), "");
+      all_done = false;
+      all.push_back({{"name", model.id}, {"reference", to_text(model.reference)}, {"error", pulled.error().message}});
+      continue;
+    }
     const bool was_here = pulled->get_object().at("up_to_date").as_bool();
     if (!context.globals.json && !context.globals.quiet)
       fmt::print("{} {}\n", model.id, was_here ? "is up to date" : "is updated");
@@ -159,20 +186,29 @@ int update(Context& context, const UpdateCommand& options) {
     fmt::print("{}\n", json::to_text(all));
   else if (models->empty() && !context.globals.quiet)
     fmt::print("nothing that was fetched from a source\n");
-  return kExitOk;
+  return all_done ? kExitOk : kExitFailed;
+}
+
+// The path of a model's weight file, on the machine that has it.
+Result<std::string> path_of(const Context& context, const std::string& name) {
+  if (context.remote_asked()) {
+    HEARTH_TRY(const auto info, ModelSource(context).info(name));
+    return text_of(info, "path");
+  }
+  const store::Library library(context.home, *context.log);
+  HEARTH_TRY(const auto entry, library.find(name));
+  return entry.path.string();
 }
 
 int find(Context& context, const OneArgument& options) {
-  if (const auto error = refuse_remote(context, "find")) return report(*error);
-  const store::Library library(context.home, *context.log);
-  const auto entry = library.find(options.text);
-  if (!entry) return report(entry.error());
+  const auto path = path_of(context, options.text);
+  if (!path) return report(path.error());
   if (context.globals.json) {
     json::Writer w;
-    w.begin_object().field("path", entry->path.string()).end_object();
+    w.begin_object().field("path", *path).end_object();
     fmt::print("{}\n", w.text());
   } else {
-    fmt::print("{}\n", entry->path.string());
+    fmt::print("{}\n", *path);
   }
   return kExitOk;
 }
@@ -197,8 +233,6 @@ void add_store(CLI::App& models, Command& command) {
       models, command, "verify",
       "check models (default: all): structure, missing parts, digests; exit 1 if any is broken",
       [](CLI::App& sub, VerifyCommand& o) { sub.add_option("REF", o.refs, "model ids"); }, verify);
-  add_command<NoOptions>(
-      models, command, "disk-usage", "what the downloaded models take", [](CLI::App&, NoOptions&) {}, disk_usage);
   add_command<UpdateCommand>(
       models, command, "update", "fetch what has changed at the sources of models (default: of all)",
       [](CLI::App& sub, UpdateCommand& o) {

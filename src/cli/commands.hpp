@@ -14,7 +14,8 @@ void add_models(CLI::App& app, Command& command);  // models …, list, ps, show
 void add_pull(CLI::App& app, CLI::App& models, Command& command);
 void add_push(CLI::App& app, CLI::App& models, Command& command);
 void add_catalog(CLI::App& app, CLI::App& models, Command& command);  // models catalog, search; list-models
-void add_store(CLI::App& models, Command& command);                   // models verify, disk-usage, find, size
+void add_store(CLI::App& models, Command& command);                   // models verify, update, find, size
+void add_cache(CLI::App& app, CLI::App& models, Command& command);    // cache …, models disk-usage
 void add_login(CLI::App& app, Command& command);
 void add_other(CLI::App& app, Command& command);  // embed, doctor, config, version
 

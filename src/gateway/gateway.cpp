@@ -20,7 +20,7 @@ Gateway::Gateway(store::Library& library, rt::WorkThreads& work, sched::ModelMan
       work_(work),
       manager_(manager),
       pulls_(pulls),
-      creator_(library, work, options.quantizer, clock),
+      creator_(library, work, checks_, options.quantizer, clock),
       clock_(clock),
       log_(log),
       options_(std::move(options)),

@@ -66,6 +66,8 @@ class Gateway final : public http::Service {
                                           const http::RequestHead& head) const;
   [[nodiscard]] rt::Task<void> load_only(http::Request request, dialect::ollama::OllamaCall parsed, dialect::Edge edge,
                                          http::ResponseWriter& writer);
+  // Who may have this server look at paths and addresses: it could read more than they.
+  [[nodiscard]] bool is_trusted(const http::Request& request) const;
   [[nodiscard]] Result<store::Reference> pull_reference(const std::string& text, const http::Request& request) const;
   class BlobSink;
   void add_blob_routes();
@@ -76,7 +78,7 @@ class Gateway final : public http::Service {
   [[nodiscard]] rt::Task<void> pull_native(http::Request request, http::ResponseWriter& writer);
   [[nodiscard]] rt::Task<void> show_job(http::Request request, std::string id, http::ResponseWriter& writer);
   [[nodiscard]] rt::Task<Result<void>> unload_model(std::string name);
-  // Unloads it, then removes it from the library.
+  // Removes it, or all that its name means, from the library, and unloads what is not there any more.
   [[nodiscard]] rt::Task<Result<void>> remove_model(std::string name);
   // A body made of the cards of all models; they can be many, so none of this is done on the loop.
   using Render = std::function<std::string(std::span<const domain::ModelCard>)>;
@@ -97,8 +99,9 @@ class Gateway final : public http::Service {
   rt::WorkThreads& work_;
   sched::ModelManager& manager_;
   PullJobs& pulls_;
-  ModelCreator creator_;
   rt::WorkThreads checks_{1, "hearth-verify"};  // minutes of hashing; one model at a time
+  rt::WorkThreads syncs_{2, "hearth-sync"};     // what has been uploaded, on its way to the disk
+  ModelCreator creator_;
   const base::Clock& clock_;
   base::Log& log_;
   GatewayOptions options_;

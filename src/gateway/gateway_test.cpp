@@ -133,6 +133,25 @@ TEST_F(GatewayTest, StrangersHaveNoAddressesFetched) {
   }
 }
 
+TEST_F(GatewayTest, StrangersNameNoFilesOfThisMachine) {
+  const struct {
+    const char* path;
+    const char* body;
+  } cases[] = {
+      {"/hearth/v1/models/import", R"({"path":"/etc/passwd"})"},
+      {"/api/create", R"({"model":"m","from":"/etc/passwd"})"},
+      {"/api/create", R"({"model":"m","modelfile":"FROM /etc/passwd"})"},
+  };
+  for (const auto& c : cases) {
+    auto r = request(http::Method::kPost, c.path, c.body);
+    r.peer_is_loopback = false;
+    const auto refused = serve(std::move(r));
+    EXPECT_EQ(refused.status, 403) << c.body;
+    EXPECT_NE(message_of(refused).find("only a local caller or one with a key"), std::string::npos) << refused.body;
+    EXPECT_NE(serve(request(http::Method::kPost, c.path, c.body)).status, 403) << c.body;
+  }
+}
+
 TEST_F(GatewayTest, HostMustBeOneOfOurs) {
   for (const auto* host : {"localhost", "LOCALHOST:1", "127.0.0.1:11434"})
     EXPECT_EQ(serve(request(http::Method::kGet, "/api/version", "", {{"host", host}})).status, 200) << host;

@@ -58,6 +58,22 @@ Result<void> check_space(const fs::path& folder, std::uint64_t bytes) {
 
 }  // namespace
 
+// A file that goes again unless it has become part of a model.
+class ModelCreator::Discard {
+ public:
+  Discard() = default;
+  Discard(const Discard&) = delete;
+  Discard& operator=(const Discard&) = delete;
+  ~Discard() {
+    std::error_code error;
+    if (!path_.empty()) fs::remove(path_, error);
+  }
+  void set(fs::path path) { path_ = std::move(path); }
+
+ private:
+  fs::path path_;
+};
+
 // What is to be done, once everything that can be wrong with the request has been looked at.
 struct ModelCreator::Plan {
   std::vector<std::string> notes;
@@ -107,7 +123,7 @@ Result<void> ModelCreator::plan_quantizing(const ollama::CreateCall& call, Plan&
   return {};
 }
 
-Result<ModelCreator::Plan> ModelCreator::plan(ollama::CreateCall& call) const {
+Result<ModelCreator::Plan> ModelCreator::plan(ollama::CreateCall& call, bool trusted) const {
   Plan out;
   if (!call.modelfile.empty()) {
     HEARTH_TRY(auto file, store::Modelfile::parse(call.modelfile));
@@ -116,6 +132,7 @@ Result<ModelCreator::Plan> ModelCreator::plan(ollama::CreateCall& call) const {
     call.from = std::move(file.from);
     out.notes = std::move(file.without_effect);
   }
+  if (fs::path(call.from).is_absolute() && !trusted) return fail(ErrorCode::kForbidden, kUntrustedPath, "from");
   HEARTH_CHECK(store::check_template(call.settings.chat_template));
   out.settings = call.settings;
   for (const auto& [name, text] : call.files) {
@@ -135,7 +152,7 @@ Result<void> ModelCreator::make(const ollama::CreateCall& call, const Plan& plan
   return {};
 }
 
-rt::Task<Result<void>> ModelCreator::quantize(Plan& plan, const Say& say) {
+rt::Task<Result<void>> ModelCreator::quantize(Plan& plan, const Client& client, Discard& made) {
   if (quantizing_) {
     co_return fail(Error{.code = ErrorCode::kOverloaded,
                          .message = "another model is being quantised; try again when it is done",
@@ -144,28 +161,34 @@ rt::Task<Result<void>> ModelCreator::quantize(Plan& plan, const Say& say) {
   const Flag busy(quantizing_);
   const auto status = fmt::format("quantizing {} model to {}", plan.from_type, plan.quantizing->type);
   HEARTH_CO_CHECK(co_await quantizer_.run(*plan.quantizing, [&](std::uint64_t bytes) -> rt::Task<bool> {
-    co_return co_await say(ollama::progress_line(status, plan.estimate, std::min(bytes, plan.estimate)));
+    co_return co_await client.say(ollama::progress_line(status, plan.estimate, std::min(bytes, plan.estimate)));
   }));
-  const auto made = plan.quantizing->to;
-  (void)co_await say(ollama::progress_line(status, plan.estimate, plan.estimate));
-  (void)co_await say(ollama::status_line("verifying conversion"));
-  co_return co_await work_.run([&]() -> Result<void> {
-    HEARTH_TRY(const auto digest, store::provision::hash_file(made, store::fetch::Digest::Kind::kSha256, {}));
+  const auto written = plan.quantizing->to;
+  made.set(written);
+  (void)co_await client.say(ollama::progress_line(status, plan.estimate, plan.estimate));
+  (void)co_await client.say(ollama::status_line("verifying conversion"));
+  co_return co_await slow_.run([&]() -> Result<void> {
+    HEARTH_TRY(const auto digest,
+               store::provision::hash_file(written, store::fetch::Digest::Kind::kSha256, client.gone));
+    const auto blob = store::blob_path(library_.home(), digest);
     std::error_code error;
-    fs::rename(made, store::blob_path(library_.home(), digest), error);
-    if (error) return fail(ErrorCode::kIo, fmt::format("cannot keep {}: {}", made.string(), error.message()));
+    const bool was_there = fs::exists(blob, error);
+    fs::rename(written, blob, error);
+    if (error) return fail(ErrorCode::kIo, fmt::format("cannot keep {}: {}", written.string(), error.message()));
+    made.set(was_there ? fs::path() : blob);
     plan.files = {{"model.gguf", digest}};
     return {};
   });
 }
 
-rt::Task<Result<void>> ModelCreator::create(ollama::CreateCall& call, const Say& say) {
-  auto planned = co_await work_.run([&] { return plan(call); });
+rt::Task<Result<void>> ModelCreator::create(ollama::CreateCall& call, const Client& client) {
+  auto planned = co_await work_.run([&] { return plan(call, client.trusted); });
   if (!planned) co_return std::unexpected(std::move(planned).error());
-  for (const auto& note : planned->notes) (void)co_await say(ollama::status_line("without effect: " + note));
-  if (planned->quantizing) HEARTH_CO_CHECK(co_await quantize(*planned, say));
+  for (const auto& note : planned->notes) (void)co_await client.say(ollama::status_line("without effect: " + note));
+  Discard made;
+  if (planned->quantizing) HEARTH_CO_CHECK(co_await quantize(*planned, client, made));
   HEARTH_CO_CHECK(co_await work_.run([&] { return make(call, *planned); }));
-  (void)co_await say(ollama::status_line("writing manifest"));
+  (void)co_await client.say(ollama::status_line("writing manifest"));
   co_return Result<void>{};
 }
 

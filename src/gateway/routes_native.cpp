@@ -1,3 +1,4 @@
+#include <filesystem>
 #include <fmt/format.h>
 
 #include "dialect/native/native.hpp"
@@ -39,6 +40,12 @@ Result<dialect::Call> parse_native(std::string_view body, const dialect::Edge&) 
                        .renderer = std::make_unique<NativeRenderer>()};
 }
 
+// Empty if there is no such model.
+std::filesystem::path file_of(const store::Library& library, const std::string& id) {
+  const auto entry = library.find(id);
+  return entry ? entry->path : std::filesystem::path();
+}
+
 }  // namespace
 
 rt::Task<Result<void>> Gateway::unload_model(std::string name) {
@@ -52,11 +59,23 @@ rt::Task<Result<void>> Gateway::unload_model(std::string name) {
 }
 
 rt::Task<Result<void>> Gateway::remove_model(std::string name) {
-  HEARTH_CO_TRY(const auto entry, co_await work_.run([&] { return library_.find(name); }));
+  std::vector<std::string> loaded;
+  for (const auto& one : manager_.loaded()) loaded.push_back(one.model.card.name);
   // First from the library: who waits for the unloading one must not find it and load it again.
-  HEARTH_CO_CHECK(co_await work_.run([&] { return library_.remove(name); }));
-  const auto unloaded = co_await manager_.unload(entry.name.key());
-  if (!unloaded && unloaded.error().code != ErrorCode::kModelNotFound) co_return unloaded;
+  HEARTH_CO_CHECK(co_await work_.run([&]() -> Result<void> {
+    std::vector<std::filesystem::path> files;
+    for (const auto& id : loaded) files.push_back(file_of(library_, id));
+    HEARTH_CHECK(library_.remove(name));
+    for (std::size_t i = 0; i < files.size(); ++i) {
+      if (file_of(library_, loaded[i]) == files[i]) loaded[i].clear();  // it stays
+    }
+    return {};
+  }));
+  for (const auto& id : loaded) {
+    if (id.empty()) continue;
+    const auto unloaded = co_await manager_.unload(id);
+    if (!unloaded && unloaded.error().code != ErrorCode::kModelNotFound) co_return unloaded;
+  }
   co_return Result<void>{};
 }
 
@@ -104,8 +123,10 @@ void Gateway::add_native_routes() {
                   path = in.required_text("path");
                   in.text("name", name);
                 });
+                const bool trusted = is_trusted(request);
                 const auto imported = co_await work_.run([&]() -> Result<std::string> {
                   HEARTH_CHECK(report);
+                  if (!trusted) return fail(ErrorCode::kForbidden, kUntrustedPath, "path");
                   HEARTH_TRY(const auto entry, library_.import(path, name));
                   HEARTH_TRY(const auto model, store::model_info(library_, entry));
                   return to_json(model);

@@ -130,8 +130,8 @@ class Gateway::BlobSink final : public http::BodySink {
     });
   }
   // True: the blob is new.
-  rt::Task<Result<bool>> finish() {
-    co_return co_await work_.run([&]() -> Result<bool> {
+  rt::Task<Result<bool>> finish(rt::WorkThreads& syncs) {
+    co_return co_await syncs.run([&]() -> Result<bool> {
       if (!begun_) return fail(ErrorCode::kInvalidRequest, "the body is empty", "digest");
       if (!upload_) return false;
       HEARTH_CHECK(upload_->finish());
@@ -171,7 +171,7 @@ void Gateway::add_blob_routes() {
               });
   router_.add(Method::kPost, "/api/blobs/{digest}",
               [this](Request request, RouteArgs, ResponseWriter& writer) -> rt::Task<void> {
-                const auto done = co_await std::static_pointer_cast<BlobSink>(request.sink)->finish();
+                const auto done = co_await std::static_pointer_cast<BlobSink>(request.sink)->finish(syncs_);
                 http::Response response;
                 response.status = done && *done ? 201 : 200;
                 if (!done)
@@ -201,7 +201,7 @@ rt::Task<void> Gateway::create_ollama(Request request, ResponseWriter& writer) {
     }
     co_return co_await writer.write(std::move(line) + "\n");
   };
-  auto made = co_await creator_.create(*call, say);
+  auto made = co_await creator_.create(*call, {.say = say, .gone = writer.gone(), .trusted = is_trusted(request)});
   if (!made && !started) {
     co_await send_error(writer, kOllama, std::move(made).error(), request);
     co_return;

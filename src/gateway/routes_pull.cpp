@@ -63,13 +63,14 @@ http::ResponseHead stream_head(const char* type) {
 
 }  // namespace
 
-// What a caller may have this server fetch: addresses of any host, and what its own keys open, only who may run things
-// here.
+bool Gateway::is_trusted(const Request& request) const {
+  return request.peer_is_loopback || !options_.api_keys.empty();
+}
+
 Result<store::Reference> Gateway::pull_reference(const std::string& text, const Request& request) const {
   HEARTH_TRY(auto reference, store::parse_reference(text));
-  const bool trusted = request.peer_is_loopback || !options_.api_keys.empty();
   const bool address = reference.kind == store::Reference::Kind::kUrl || reference.kind == store::Reference::Kind::kS3;
-  if (address && !trusted)
+  if (address && !is_trusted(request))
     return fail(ErrorCode::kForbidden, "only a local caller or one with a key may have addresses fetched", "model");
   return reference;
 }
@@ -94,10 +95,13 @@ rt::Task<void> Gateway::pull_ollama(Request request, ResponseWriter& writer) {
       co_await job->wait_after(state.version);
       state = job->state();
     }
-    if (state.error)
+    if (state.error) {
       co_await send_error(writer, kOllama, *state.error, request);
-    else
-      co_await send(writer, json_response(ollama::status_line("success")));
+      co_return;
+    }
+    http::Response response = json_response(ollama::status_line("success"));
+    if (!call->ignored.empty()) response.headers.set("hearth-ignored-parameters", ignored_header(call->ignored));
+    co_await send(writer, std::move(response));
     co_return;
   }
   http::ResponseHead head = stream_head("application/x-ndjson");

@@ -20,6 +20,7 @@ namespace native = dialect::native;
 namespace {
 
 constexpr auto kCallTimeout = 15min;  // a load may be part of the call
+constexpr auto kVerifyTimeout = 24h;  // terabytes on a slow disk
 constexpr auto kListTimeout = 10s;
 constexpr auto kSilence = 60s;  // a server that follows a job says something every 15 s
 
@@ -136,6 +137,10 @@ Result<std::string> Client::post(std::string path, std::string body) const {
 }
 Result<std::string> Client::remove(std::string path) const {
   return call(http::Method::kDelete, std::move(path), "", kCallTimeout);
+}
+Result<std::string> Client::verify(const std::string& model) const {
+  return call(http::Method::kPost, "/hearth/v1/models/" + http::percent_encode(model) + "/verify", "{}",
+              kVerifyTimeout);
 }
 
 // Sends a request and lets `handle` read the answer if it is 200; true = stopped by the token.

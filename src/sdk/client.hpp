@@ -29,6 +29,8 @@ class Client {
   [[nodiscard]] Result<std::string> get(std::string path) const;
   [[nodiscard]] Result<std::string> post(std::string path, std::string body) const;
   [[nodiscard]] Result<std::string> remove(std::string path) const;
+  // Has a model checked, digests and all, for as long as that takes: the JSON of POST /hearth/v1/models/{m}/verify.
+  [[nodiscard]] Result<std::string> verify(const std::string& model) const;
 
   // Starts a download and hands over the job (GET /hearth/v1/jobs/{id}) whenever it changes, the last time when it has
   // ended; true = stopped by the token, while the server goes on.

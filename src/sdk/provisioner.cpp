@@ -11,9 +11,9 @@
 #include "sdk/home.hpp"
 #include "sdk/provisioner_settings.hpp"
 #include "store/disk_usage.hpp"
+#include "store/installed.hpp"
 #include "store/library.hpp"
 #include "store/model_info.hpp"
-#include "store/provision/installed.hpp"
 #include "store/provision/verify.hpp"
 
 namespace hearth {
@@ -44,7 +44,9 @@ Result<config::Settings> settings_of(const ProvisionerOptions& options) {
 }
 
 // The folder alone: no imports, no bundled models; what must be noted lies hidden in it.
-store::Home only_folder(store::Home home, const fs::path& folder) {
+store::Home only_folder(store::Home home, const fs::path& given) {
+  std::error_code error;
+  const fs::path folder = fs::absolute(given, error);
   return {.root = folder / ".hearth",
           .models = folder,
           .bundled = {},
@@ -276,17 +278,23 @@ Result<std::vector<ModelUpdate>> ModelProvisioner::check_updates(const std::vect
                                                                  std::stop_token stop) const {
   HEARTH_TRY(const auto* const parts, state_->parts());
   HEARTH_TRY(const auto entries, parts->library.entries(references));
-  HEARTH_TRY(const auto models, provision::installed(parts->library, entries));
+  HEARTH_TRY(const auto models, store::installed(parts->library, entries));
   auto how = parts->pull;
   how.stop = std::move(stop);
   std::vector<ModelUpdate> out;
   for (const auto& model : models) {
-    HEARTH_TRY(auto changes, parts->provisioner.check(model.reference, how));
-    out.push_back({.name = model.id,
-                   .reference = to_text(model.reference),
-                   .revision = std::move(changes.revision),
-                   .files = std::move(changes.files),
-                   .size = changes.size});
+    auto changes = parts->provisioner.check(model.reference, how);
+    ModelUpdate update{.name = model.id, .reference = to_text(model.reference)};
+    if (changes) {
+      update.revision = std::move(changes->revision);
+      update.files = std::move(changes->files);
+      update.size = changes->size;
+    } else if (changes.error().code == ErrorCode::kCancelled) {
+      return std::unexpected(std::move(changes).error());
+    } else {
+      update.problem = changes.error().message;
+    }
+    out.push_back(std::move(update));
   }
   return out;
 }

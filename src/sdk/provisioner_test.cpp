@@ -359,7 +359,7 @@ TEST_F(Provisioner, LivesAWholeLife) {
   const auto first = provisioner_.download_model(reference, "", options);
   ASSERT_TRUE(first) << first.error().message;
   EXPECT_FALSE(first->up_to_date);
-  EXPECT_EQ(first->size, 0U);  // no size was published
+  EXPECT_EQ(first->size, kModel.size());  // as the server says
   EXPECT_EQ(phases.front(), "resolving");
   EXPECT_EQ(phases.back(), "downloading");
   EXPECT_EQ(names(), Names{first->name});
@@ -367,6 +367,10 @@ TEST_F(Provisioner, LivesAWholeLife) {
   EXPECT_EQ(provisioner_.get_model_info(first->name)->source, reference);
   EXPECT_TRUE(provisioner_.verify_model_async(first->name).get().value().ok);
   EXPECT_EQ(provisioner_.check_updates_async().get().value().at(0).files.size(), 0U);
+  changed = true;
+  EXPECT_EQ(provisioner_.check_updates().value().at(0).files, Names{"tiny.gguf"}) << "its ETag is another one";
+  EXPECT_FALSE(provisioner_.download_model(reference).value().up_to_date);
+  EXPECT_EQ(provisioner_.check_updates().value().at(0).files.size(), 0U);
   ASSERT_TRUE(provisioner_.delete_model(first->name));
   EXPECT_EQ(names(), Names{});
   EXPECT_EQ(provisioner_.download_model(server.url("/absent.gguf")).error().code, ErrorCode::kModelNotFound);

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <fmt/format.h>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
 #include "base/files.hpp"
@@ -12,6 +13,8 @@
 #include "store/file_lock.hpp"
 #include "store/gguf.hpp"
 #include "store/manifest.hpp"
+#include "store/scan.hpp"
+#include "store/split_name.hpp"
 #include "store/template_check.hpp"
 
 namespace hearth::store {
@@ -32,19 +35,8 @@ void remove_old(const fs::path& folder) {
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
     std::error_code ignored;
     const auto time = it->last_write_time(ignored);
-    if (!ignored && now - time > kBlobAgeMax) fs::remove(it->path(), ignored);
+    if (!ignored && now - time > kBlobAgeMax) fs::remove_all(it->path(), ignored);
   }
-}
-
-// "part-00001-of-00002.gguf" -> "-00001-of-00002"; empty for a file that is no part.
-std::string part_of(std::string_view file) {
-  constexpr std::size_t kLength = std::string_view("-00001-of-00002").size();
-  const auto stem = file.substr(0, file.size() - std::string_view(".gguf").size());
-  if (stem.size() <= kLength) return {};
-  const auto tail = stem.substr(stem.size() - kLength);
-  const bool fits = tail[0] == '-' && tail.substr(6, 4) == "-of-" && base::parse_int(tail.substr(1, 5)) &&
-                    base::parse_int(tail.substr(10));
-  return fits ? std::string(tail) : std::string();
 }
 
 // One file on its way from the blobs to its model.
@@ -70,9 +62,19 @@ Result<std::vector<Move>> moves_of(const Home& home, const domain::ModelName& na
           ErrorCode::kNotFound,
           fmt::format("blob {} is not here; send it first: POST /api/blobs/{}", to_text(digest), to_text(digest)),
           "files");
-    const bool projector = base::starts_with_ignore_case(fs::path(file).filename().string(), "mmproj");
-    const std::string made = fmt::format("{}{}{}.gguf", projector ? "mmproj-" : "", base, part_of(file));
+    const bool projector = is_projector(file);
+    auto split = split_name(file);
+    if (split) split->prefix = base;
+    const std::string weights = split ? split->part(split->number) : base + ".gguf";
+    const std::string made = projector ? fmt::format("mmproj-{}.gguf", base) : weights;
     HEARTH_CHECK(check_file_name(made));
+    const auto same = std::ranges::find(out, home.models / name.path() / made, &Move::to);
+    if (same != out.end())
+      return fail(ErrorCode::kInvalidRequest,
+                  fmt::format("'{}' is one model file too many; a model has one, the parts of one, and a projector "
+                              "(mmproj-*.gguf)",
+                              base::one_line(file)),
+                  "files");
     out.push_back({.from = blob, .to = home.models / name.path() / made, .digest = digest});
   }
   return out;
@@ -80,8 +82,50 @@ Result<std::vector<Move>> moves_of(const Home& home, const domain::ModelName& na
 
 bool is_weights(const Move& move) {
   const auto file = move.to.filename().string();
-  return !file.starts_with("mmproj-") && (part_of(file).empty() || part_of(file).starts_with("-00001-"));
+  const auto split = split_name(file);
+  return !is_projector(file) && (!split || split->number == 1);
 }
+
+// Blobs in a folder of their own, under the names that they are to have, to be looked at together. They go back
+// unless they are kept.
+class Staging {
+ public:
+  static Result<Staging> of(const Home& home, const std::vector<Move>& moves) {
+    Staging out(blobs_folder(home) / ("new-" + base::random_id(8)), moves);
+    std::error_code error;
+    fs::create_directory(out.folder_, error);
+    for (const auto& move : moves) {
+      if (!error) fs::rename(move.from, out.path_of(move), error);
+      if (error) return fail(ErrorCode::kIo, fmt::format("cannot move {}: {}", move.from.string(), error.message()));
+    }
+    return out;
+  }
+  Staging(Staging&& other) noexcept : folder_(std::exchange(other.folder_, {})), moves_(std::move(other.moves_)) {}
+  Staging& operator=(Staging&&) = delete;
+  ~Staging() {
+    if (folder_.empty()) return;
+    std::error_code ignored;
+    for (const auto& move : moves_) fs::rename(path_of(move), move.from, ignored);
+    fs::remove(folder_, ignored);
+  }
+
+  [[nodiscard]] fs::path path_of(const Move& move) const { return folder_ / move.to.filename(); }
+
+  // In place of what is there.
+  [[nodiscard]] Result<void> keep() const {
+    std::error_code error;
+    for (const auto& move : moves_) {
+      fs::rename(path_of(move), move.to, error);
+      if (error) return fail(ErrorCode::kIo, fmt::format("cannot make {}: {}", move.to.string(), error.message()));
+    }
+    return {};
+  }
+
+ private:
+  Staging(fs::path folder, std::vector<Move> moves) : folder_(std::move(folder)), moves_(std::move(moves)) {}
+  fs::path folder_;
+  std::vector<Move> moves_;
+};
 
 }  // namespace
 
@@ -163,26 +207,12 @@ Result<void> create_from_blobs(const Home& home, std::string_view text,
     return fail(ErrorCode::kConflict,
                 fmt::format("{} is there already, from {}; choose another name", name.path(), manifest.source),
                 "model");
+  HEARTH_TRY(const Staging staging, Staging::of(home, moves));
+  if (auto fine = check_structure(staging.path_of(*weights)); !fine)
+    return fail(ErrorCode::kInvalidRequest, fine.error().message, "files");
   std::error_code error;
   fs::create_directories(folder, error);
-  std::vector<Move> done;
-  const auto undo = [&] {
-    std::error_code ignored;
-    for (const auto& move : done) fs::rename(move.to, move.from, ignored);
-    fs::remove(folder, ignored);  // if nothing else is in it
-  };
-  for (const auto& move : moves) {
-    fs::rename(move.from, move.to, error);
-    if (error) {
-      undo();
-      return fail(ErrorCode::kIo, fmt::format("cannot make {}: {}", move.to.string(), error.message()));
-    }
-    done.push_back(move);
-  }
-  if (auto fine = check_structure(weights->to); !fine) {
-    undo();
-    return fail(ErrorCode::kInvalidRequest, fine.error().message, "files");
-  }
+  HEARTH_CHECK(staging.keep());
   manifest.fetched_at = now;
   for (const auto& move : moves)
     manifest.put({.name = move.to.filename().string(),

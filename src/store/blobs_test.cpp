@@ -87,6 +87,17 @@ TEST_F(Blobs, BecomeAModel) {
   EXPECT_TRUE((*Manifest::load(home_.models / "me/mine"))->files.at(0).settings.empty());
 }
 
+TEST_F(Blobs, WhatIsRefusedLeavesTheModelThatWasThere) {
+  const std::string content = ember();
+  upload(content);
+  ASSERT_TRUE(create_from_blobs(home_, "mine", {{"x.gguf", digest_of(content)}}, {}, "now"));
+  upload("GGUF, but no more");
+  ASSERT_FALSE(create_from_blobs(home_, "mine", {{"x.gguf", digest_of("GGUF, but no more")}}, {}, "later"));
+  EXPECT_EQ(*base::read_file(home_.models / "mine/mine@latest.gguf"), content);
+  EXPECT_EQ(*base::read_file(blob_path(home_, digest_of("GGUF, but no more"))), "GGUF, but no more");
+  EXPECT_EQ(files(), 1U);
+}
+
 TEST_F(Blobs, RefusesWithoutLosingThem) {
   upload("GGUF, but no more");
   struct {
@@ -99,6 +110,9 @@ TEST_F(Blobs, RefusesWithoutLosingThem) {
       {"m", {{"x.bin", digest_of("GGUF, but no more")}}, "no .gguf file"},
       {"m", {{"mmproj.gguf", digest_of("GGUF, but no more")}}, "no weights"},
       {"m", {{"x-00002-of-00002.gguf", digest_of("GGUF, but no more")}}, "no weights"},
+      {"m",
+       {{"clip.gguf", digest_of("GGUF, but no more")}, {"model.gguf", digest_of("GGUF, but no more")}},
+       "'model.gguf' is one model file too many"},
       {"a:b:c", {{"x.gguf", digest_of("GGUF, but no more")}}, ":"},
       {"../m", {{"x.gguf", digest_of("GGUF, but no more")}}, "part"},
   };

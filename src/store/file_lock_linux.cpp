@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/files.hpp"
+#include "base/strings.hpp"
 #include "store/file_lock.hpp"
 
 namespace hearth::store {
@@ -14,6 +15,23 @@ namespace hearth::store {
 namespace {
 constexpr std::chrono::seconds kPatience{5};
 constexpr std::chrono::milliseconds kPause{5};
+constexpr std::size_t kOwnerMax = 32;  // bytes
+
+// Whoever cannot write its id, on a full disk, holds the lock all the same.
+void sign(int fd) {
+  const std::string owner = fmt::format("{}\n", ::getpid());
+  if (::ftruncate(fd, 0) == 0) (void)!::pwrite(fd, owner.data(), owner.size(), 0);
+}
+
+// "process 1234". Nothing is there for a moment, between a holder's lock and its signature.
+std::string holder_of(int fd) {
+  std::string text(kOwnerMax, '\0');
+  const auto got = ::pread(fd, text.data(), text.size(), 0);
+  text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+  const auto id = text.ends_with('\n') ? base::parse_int(base::trim(text)) : std::nullopt;
+  return id && *id > 0 ? fmt::format("process {}", *id) : "another process";
+}
+
 }  // namespace
 
 Result<FileLock> FileLock::open(const std::filesystem::path& file, base::Deadline deadline) {
@@ -29,12 +47,13 @@ Result<FileLock> FileLock::open(const std::filesystem::path& file, base::Deadlin
     if (errno == EINTR) continue;
     if (errno == EWOULDBLOCK) {
       if (deadline.passed(std::chrono::steady_clock::now()))
-        return fail(ErrorCode::kConflict, fmt::format("{} is held by another process", file.string()));
+        return fail(ErrorCode::kConflict, fmt::format("{} is held by {}", file.string(), holder_of(fd)));
       std::this_thread::sleep_for(kPause);
       continue;
     }
     return fail(ErrorCode::kIo, fmt::format("cannot lock {}: {}", file.string(), base::errno_text(errno)));
   }
+  sign(fd);
   return lock;
 }
 

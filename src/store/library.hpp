@@ -59,7 +59,8 @@ class Library {
                                             const domain::ModelSettings& settings);
   // Removes the registry entry of an import (never its file), the files of a downloaded model, or hides a bundled one.
   // A name without a tag means all quantisations of the model, and everything that came with them.
-  // kForbidden for a model of another program: the message says how that one deletes it.
+  // kForbidden for a model of another program: the message says how that one deletes it. kInvalidRequest where a name
+  // could mean several models.
   [[nodiscard]] Result<void> remove(std::string_view name);
   // A second id for the same file.
   [[nodiscard]] Result<void> copy(std::string_view from, std::string_view to);
@@ -72,12 +73,14 @@ class Library {
   [[nodiscard]] Result<std::optional<LibraryEntry>> by_short_name(std::string_view name, Scope scope) const;
   [[nodiscard]] Result<domain::ModelCard> listed_card(const FoundModel& model) const;
   [[nodiscard]] Result<std::vector<LibraryEntry>> all_of(const LibraryEntry& entry) const;
+  [[nodiscard]] Result<void> check_one_is_meant(const LibraryEntry& entry, std::string_view name) const;
   [[nodiscard]] std::filesystem::path folder_of(const LibraryEntry& entry) const;
   [[nodiscard]] Result<void> remove_folder(const domain::ModelName& name, const std::filesystem::path& folder);
   [[nodiscard]] bool remove_unfinished(std::string_view text);
   void remove_empty(std::filesystem::path at) const;
   [[nodiscard]] Result<void> remove_files(const LibraryEntry& entry);
   [[nodiscard]] Result<void> forget(std::string_view name);
+  [[nodiscard]] Result<void> put_in_place(const RegistryEntry& made);
   [[nodiscard]] Result<void> remove_unused(const std::filesystem::path& weights);
   [[nodiscard]] std::unexpected<Error> without_weights(std::string_view text) const;
   void warn_once(std::string line) const;

@@ -38,6 +38,15 @@ bool means_all(const LibraryEntry& entry, std::string_view name, const fs::path&
   return !tagged && !entry.path.stem().string().contains('@') && entry.path.parent_path() != models;
 }
 
+Result<FileLock> sole_deleter(const Home& home, const std::string& model) {
+  auto lock = FileLock::try_take(home.model_lock(model));
+  if (!lock && lock.error().code == ErrorCode::kConflict)
+    return fail(ErrorCode::kConflict,
+                fmt::format("model '{}' is being fetched; delete it afterwards ({})", model, lock.error().message),
+                "model");
+  return lock;
+}
+
 }  // namespace
 
 std::string default_model_name(const fs::path& file) {
@@ -117,11 +126,7 @@ Result<LibraryEntry> Library::create(std::string_view name, std::string_view fro
                            .task = std::string(domain::task_name(header.tasks)),
                            .source = "create",
                            .settings = std::move(header.settings)};
-  HEARTH_CHECK(Registry::update(home_.registry(), [&](Registry& registry) -> Result<void> {
-    registry.remove(wanted.full());
-    registry.put(made);
-    return {};
-  }));
+  HEARTH_CHECK(put_in_place(made));
   return find(wanted.full());
 }
 
@@ -143,20 +148,39 @@ Result<void> Library::remove(std::string_view name) {
     case Origin::kLmStudio: return fail(ErrorCode::kForbidden, refusal_to_delete(entry), "model");
     case Origin::kFolder: break;
   }
+  HEARTH_CHECK(check_one_is_meant(entry, name));
   const bool whole = means_all(entry, name, home_.models);
   HEARTH_TRY(const auto meant, whole ? all_of(entry) : std::vector{entry});
-  HEARTH_TRY(const Registry registry, Registry::load(home_.registry()));
-  const bool used = std::ranges::any_of(meant, [&](const auto& one) { return is_used(registry, one.path); });
-  if (whole && !used) return remove_folder(entry.name, folder_of(entry));
-  for (const auto& one : meant) {
-    // Other models may stand on its weights: then only its name goes.
-    HEARTH_CHECK(!is_used(registry, one.path) ? remove_files(one)
-                                              : Registry::update(home_.registry(), [&](Registry& r) -> Result<void> {
-                                                  r.set_hidden(one.name.full(), true);
-                                                  return {};
-                                                }));
+  // Under the registry's lock: a model that is made of these weights now comes before, or finds them gone.
+  return Registry::update(home_.registry(), [&](Registry& registry) -> Result<void> {
+    const auto used = [&](const LibraryEntry& one) { return is_used(registry, one.path); };
+    if (whole && std::ranges::none_of(meant, used)) return remove_folder(entry.name, folder_of(entry));
+    for (const auto& one : meant) {
+      // Other models may stand on its weights: then only its name goes.
+      if (used(one))
+        registry.set_hidden(one.name.full(), true);
+      else
+        HEARTH_CHECK(remove_files(one));
+    }
+    return {};
+  });
+}
+
+// Of several tags that somebody gave, a name without a tag means none, unless one of them is called `latest`.
+Result<void> Library::check_one_is_meant(const LibraryEntry& entry, std::string_view name) const {
+  const bool tagged = name.substr(name.rfind('/') + 1).contains(':');
+  if (tagged || !entry.path.stem().string().contains('@') || entry.name.tag() == "latest") return {};
+  HEARTH_TRY(const auto all, collect(Scope::kOwn, entry.name.path()));
+  std::string names;
+  std::size_t count = 0;
+  for (const auto& one : all) {
+    if (one.origin != Origin::kFolder || !base::equals_ignore_case(one.name.path(), entry.name.path())) continue;
+    names += fmt::format("{}{}", count == 0 ? "" : ", ", one.name.full());
+    ++count;
   }
-  return {};
+  if (count < 2) return {};
+  return fail(ErrorCode::kInvalidRequest,
+              fmt::format("'{}' could mean {}; name the one to delete", base::one_line(name), names), "model");
 }
 
 // All quantisations that lie in folders.
@@ -179,11 +203,7 @@ fs::path Library::folder_of(const LibraryEntry& entry) const {
 
 // Of a folder that other models' folders lie in (models/org, models/org/name) only the files right in it go.
 Result<void> Library::remove_folder(const domain::ModelName& name, const fs::path& folder) {
-  auto lock = FileLock::try_take(home_.model_lock(name.path()));
-  if (!lock && lock.error().code == ErrorCode::kConflict)
-    return fail(ErrorCode::kConflict, fmt::format("model '{}' is being fetched; delete it afterwards", name.path()),
-                "model");
-  if (!lock) return std::unexpected(std::move(lock).error());
+  HEARTH_TRY(const auto lock, sole_deleter(home_, name.path()));
   std::error_code error;
   if (name.path().contains('/')) {
     fs::remove_all(folder, error);
@@ -231,27 +251,22 @@ Result<void> Library::forget(std::string_view name) {
 
 // The last model on weights whose own name was deleted before takes them with it.
 Result<void> Library::remove_unused(const fs::path& weights) {
-  HEARTH_TRY(const Registry registry, Registry::load(home_.registry()));
-  if (is_used(registry, weights)) return {};
-  for (auto& found : scan_models(home_.models, folders_)) {
-    if (found.path != weights) continue;
-    HEARTH_TRY(auto name, domain::ModelName::parse(found.model + ":" + found.tag));
-    if (std::ranges::find(registry.hidden(), base::to_lower(name.full())) == registry.hidden().end()) continue;
-    HEARTH_CHECK(remove_files({.name = name, .path = weights, .origin = Origin::kFolder}));
-    return Registry::update(home_.registry(), [&](Registry& r) -> Result<void> {
-      r.set_hidden(name.full(), false);
+  return Registry::update(home_.registry(), [&](Registry& registry) -> Result<void> {
+    if (is_used(registry, weights)) return {};
+    for (auto& found : scan_models(home_.models, folders_)) {
+      if (found.path != weights) continue;
+      HEARTH_TRY(auto name, domain::ModelName::parse(found.model + ":" + found.tag));
+      if (std::ranges::find(registry.hidden(), base::to_lower(name.full())) == registry.hidden().end()) continue;
+      HEARTH_CHECK(remove_files({.name = name, .path = weights, .origin = Origin::kFolder}));
+      registry.set_hidden(name.full(), false);
       return {};
-    });
-  }
-  return {};
+    }
+    return {};
+  });
 }
 
 Result<void> Library::remove_files(const LibraryEntry& entry) {
-  auto lock = FileLock::try_take(home_.model_lock(entry.name.path()));
-  if (!lock && lock.error().code == ErrorCode::kConflict)
-    return fail(ErrorCode::kConflict, fmt::format("model '{}' is being fetched; delete it afterwards", entry.id()),
-                "model");
-  if (!lock) return std::unexpected(std::move(lock).error());
+  HEARTH_TRY(const auto lock, sole_deleter(home_, entry.name.path()));
   std::vector<fs::path> files{entry.path};
   if (const auto header = read_gguf(entry.path)) files = gguf_parts(entry.path, *header).value_or(files);
   const fs::path folder = home_.models / entry.name.path();
@@ -259,7 +274,9 @@ Result<void> Library::remove_files(const LibraryEntry& entry) {
   auto manifest = loaded ? *std::move(loaded) : std::nullopt;  // a damaged one goes with the model
   if (manifest) {
     std::erase_if(manifest->files, [&](const Manifest::File& file) {
-      return std::ranges::find(files, folder / file.name) != files.end();
+      const bool its_own =
+          is_projector(file.name) && file.name.contains('@') && goes_with(file.name, entry.path.filename().string());
+      return its_own || std::ranges::find(files, folder / file.name) != files.end();
     });
     // What goes with weights is of no use without them.
     if (manifest->has_weights()) {
@@ -269,7 +286,9 @@ Result<void> Library::remove_files(const LibraryEntry& entry) {
       files.push_back(folder / kManifestName);
     }
   }
+  const auto projector = entry.path.parent_path() / fmt::format("mmproj-{}", entry.path.filename().string());
   std::error_code error;
+  if (entry.path.stem().string().contains('@') && fs::exists(projector, error)) files.push_back(projector);
   for (const auto& file : files) {
     fs::remove(fs::path(file) += ".partial", error);  // of an update that was not finished
     fs::remove(fs::path(file) += ".partial.json", error);
@@ -290,11 +309,21 @@ Result<void> Library::copy(std::string_view from, std::string_view to) {
                            .task = std::string(domain::task_name(header.tasks)),
                            .source = "copy",
                            .settings = header.settings};
-  return Registry::update(home_.registry(), [&](Registry& registry) -> Result<void> {
-    registry.remove(target.full());  // as `cp`: the target is replaced
+  return put_in_place(made);
+}
+
+// Replaces what has the name; weights that only that one used go.
+Result<void> Library::put_in_place(const RegistryEntry& made) {
+  const auto before = registered_file(made.name);
+  HEARTH_CHECK(Registry::update(home_.registry(), [&](Registry& registry) -> Result<void> {
+    std::error_code error;
+    if (!fs::exists(made.path, error))
+      return fail(ErrorCode::kModelNotFound, fmt::format("{} was deleted just now", made.path), "from");
+    registry.remove(made.name);
     registry.put(made);
     return {};
-  });
+  }));
+  return before && *before != made.path ? remove_unused(*before) : Result<void>{};
 }
 
 }  // namespace hearth::store

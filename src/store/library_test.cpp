@@ -183,6 +183,46 @@ TEST_F(LibraryTest, NothingIsLeftOfADownloadedModel) {
   EXPECT_FALSE(fs::exists(folder_.path() / "models/org"));
 }
 
+TEST_F(LibraryTest, OfGivenTagsOneIsNamed) {
+  place("models/small/small@1b.gguf");
+  place("models/small/small@3b.gguf");
+  const auto refused = library_.remove("small");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().message, "'small' could mean small:1b, small:3b; name the one to delete");
+  ASSERT_TRUE(library_.remove("small:1b"));
+  EXPECT_EQ(ids(), (std::vector<std::string>{"small:3b"}));
+  ASSERT_TRUE(library_.remove("small")) << "there is one only";
+  EXPECT_FALSE(fs::exists(folder_.path() / "models/small"));
+}
+
+TEST_F(LibraryTest, AProjectorGoesWithItsWeights) {
+  const auto folder = folder_.path() / "models/eye";
+  Manifest manifest{.source = "ollama:eye", .revision = {}, .license = {}, .fetched_at = {}, .files = {}};
+  for (const auto* name : {"eye@a.gguf", "mmproj-eye@a.gguf", "eye@b.gguf", "mmproj-eye@b.gguf"}) {
+    place(std::string("models/eye/") + name);
+    manifest.put(
+        {.name = name, .size = 1, .digest = {fetch::Digest::Kind::kSha256, std::string(64, 'a')}, .revision = "c"});
+  }
+  ASSERT_TRUE(manifest.save(folder));
+  ASSERT_TRUE(library_.remove("eye:a"));
+  EXPECT_FALSE(fs::exists(folder / "mmproj-eye@a.gguf"));
+  EXPECT_TRUE(fs::exists(folder / "mmproj-eye@b.gguf"));
+  EXPECT_EQ(Manifest::load(folder).value()->files.size(), 2U);
+  ASSERT_TRUE(library_.remove("eye:b"));
+  EXPECT_FALSE(fs::exists(folder));
+}
+
+TEST_F(LibraryTest, WeightsThatLoseTheirLastNameGo) {
+  const auto file = place("models/a/a-Q8_0.gguf");
+  const auto other = place("models/c/c-Q8_0.gguf");
+  ASSERT_TRUE(library_.create("b", "a", {}));
+  ASSERT_TRUE(library_.remove("a"));
+  EXPECT_TRUE(fs::exists(file)) << "b stands on it";
+  ASSERT_TRUE(library_.create("b", "c", {}));
+  EXPECT_FALSE(fs::exists(file));
+  EXPECT_TRUE(fs::exists(other));
+}
+
 TEST_F(LibraryTest, BundledModelsAreHiddenNotDeleted) {
   const Library library(
       {.root = folder_.path(), .models = folder_.path() / "models", .bundled = kEmber.parent_path().parent_path()},

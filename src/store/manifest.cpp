@@ -9,6 +9,7 @@
 #include "domain/json/settings_json.hpp"
 #include "json/reader.hpp"
 #include "json/writer.hpp"
+#include "store/scan.hpp"
 
 namespace hearth::store {
 
@@ -21,6 +22,7 @@ const Manifest::File* Manifest::find(std::string_view name) const {
 
 bool Manifest::has_weights() const {
   return std::ranges::any_of(files, [](const File& file) {
+    if (is_projector(file.name)) return false;
     return std::ranges::any_of(std::array{".gguf", ".safetensors", ".xml"},
                                [&](const char* e) { return base::ends_with_ignore_case(file.name, e); });
   });
@@ -54,6 +56,10 @@ Result<Manifest> Manifest::parse(std::string_view text) {
         else
           f.fail("digest", "is no digest");
         f.text("revision", file.revision);
+        file.asked = out.revision;
+        f.text("asked", file.asked);
+        f.text("etag", file.etag);
+        f.boolean("broken", file.broken);
         f.object("settings", [&](json::Object& settings) { domain::read_settings(settings, file.settings); });
         if (const auto fine = check_file_name(file.name); !fine) f.fail("name", "is no plain file name");
         out.files.push_back(std::move(file));
@@ -81,6 +87,9 @@ std::string Manifest::text() const {
   for (const auto& file : files) {
     w.begin_object().field("name", file.name).field("size", file.size).field("digest", to_text(file.digest));
     w.field("revision", file.revision);
+    if (file.asked != revision) w.field("asked", file.asked);
+    if (!file.etag.empty()) w.field("etag", file.etag);
+    if (file.broken) w.field("broken", true);
     if (!file.settings.empty()) w.key("settings").raw(domain::settings_json(file.settings));
     w.end_object();
   }
@@ -104,7 +113,7 @@ Result<void> check_file_name(std::string_view name) {
     return refuse("has characters that no file should have");
   for (const auto part : base::split(name, '/')) {
     if (part.empty() || part == "." || part == "..") return refuse("would leave its folder");
-    if (part.size() > kPartMax) return refuse("is longer than file systems take");
+    if (part.size() > kPartMax) return refuse("has a part of more than 240 bytes, which leaves no room for '.partial'");
     if (part.starts_with('.')) return refuse("would be hidden");
     if (part == kManifestName || part.ends_with(".partial") || part.ends_with(".partial.json"))
       return refuse("would be taken for one of hearth's own");

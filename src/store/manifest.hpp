@@ -19,12 +19,15 @@ struct Manifest {
     std::string name;  // relative to the folder
     std::uint64_t size = 0;
     fetch::Digest digest;
-    std::string revision;              // it was fetched at
+    std::string revision;              // the commit it was fetched at
+    std::string asked{};               // the revision that was asked for; empty: the default one
+    std::string etag{};                // as the source gave it, where it published no digest
     domain::ModelSettings settings{};  // of weights that were published with them
+    bool broken = false;               // verify found other content there; a pull fetches it again
     friend bool operator==(const File&, const File&) = default;
   };
   std::string source;    // "hf:org/name"
-  std::string revision;  // as asked for ("main"); what updates are looked for under
+  std::string revision;  // asked for last; File::asked of files that do not say
   std::string license;
   std::string fetched_at;  // RFC 3339
   std::vector<File> files;
@@ -45,7 +48,7 @@ struct Manifest {
 inline constexpr const char* kManifestName = "hearth.json";
 
 // Whether a published file name can be a file below a folder, and which: relative, every part a plain name of at most
-// 255 bytes, none of ours ("hearth.json", "*.partial"). kForbidden says what is wrong.
+// 240 bytes, none of ours ("hearth.json", "*.partial"). kForbidden says what is wrong.
 [[nodiscard]] Result<void> check_file_name(std::string_view name);
 
 }  // namespace hearth::store

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cmath>
 #include <limits>
 #include <map>
 #include <string_view>
@@ -35,8 +36,17 @@ constexpr std::array<std::string_view, 12> kNoTask = {
 
 bool is_one_of(const auto& names, std::string_view name) { return std::ranges::find(names, name) != names.end(); }
 
+// Whether a 32-bit number was there.
+bool is_short(double number) {
+  return std::abs(number) <= std::numeric_limits<float>::max() && number == static_cast<float>(number);
+}
+
 void write_scalar(json::Writer& w, const GgufScalar& value) {
-  std::visit([&w](const auto& v) { w.value(v); }, value);
+  // Nearly all numbers with a point are 32-bit ones: 0.2, and not what that is as a 64-bit one.
+  if (const auto* const number = std::get_if<double>(&value); number != nullptr && is_short(*number))
+    w.value(static_cast<float>(*number));
+  else
+    std::visit([&w](const auto& v) { w.value(v); }, value);
 }
 
 // How the makers of a model want it sampled. Source: llama.cpp's names of these keys.

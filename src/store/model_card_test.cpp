@@ -13,11 +13,12 @@ using testing::TempFolder;
 
 GgufBytes model(std::string_view architecture, std::uint32_t file_type = 7) {
   GgufBytes b;
-  b.begin(2, 9).text_key("general.architecture", architecture).text_key("general.license", "apache-2.0");
+  b.begin(2, 10).text_key("general.architecture", architecture).text_key("general.license", "apache-2.0");
   b.u32_key("general.file_type", file_type);
   const std::string arch(architecture);
   b.u32_key(arch + ".context_length", 4096).u32_key(arch + ".embedding_length", 32);
   b.text_key("tokenizer.ggml.model", "gpt2").text_key("tokenizer.chat_template", "{{ messages }}");
+  b.key("general.sampling.temp", GgufType::kFloat32).number(0.2F);
   b.key("short", GgufType::kArray)
       .number(std::uint32_t{4})
       .number(std::uint64_t{2})
@@ -52,6 +53,8 @@ TEST(ModelCard, TellsWhatTheHeaderTells) {
   EXPECT_EQ(card->tensors[0].type, "Q8_0");
   EXPECT_EQ(metadata(*card, "general.architecture"), "\"llama\"");
   EXPECT_EQ(metadata(*card, "short"), "[1,2]");
+  EXPECT_EQ(metadata(*card, "general.sampling.temp"), "0.2");
+  EXPECT_EQ(card->settings.parameters, (std::vector<domain::ModelSettings::Line>{{"temperature", "0.2"}}));
   EXPECT_EQ(metadata(*card, "long"), "null");
 }
 

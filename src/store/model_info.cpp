@@ -8,6 +8,7 @@
 #include "json/writer.hpp"
 #include "store/card_json.hpp"
 #include "store/gguf.hpp"
+#include "store/installed.hpp"
 #include "store/manifest.hpp"
 
 namespace hearth::store {
@@ -51,6 +52,8 @@ Result<ModelInfo> model_info(const Library& library, const LibraryEntry& entry) 
   if (entry.origin == LibraryEntry::Origin::kFolder && fs::is_directory(folder, error)) {
     out.model_dir = folder;
     add_folder(out);
+    if (const auto reference = reference_of(library, entry); reference && *reference)
+      out.pull_reference = to_text(**reference);
     if (const auto manifest = Manifest::load(folder); manifest && *manifest) {
       const auto* const file = (*manifest)->find(entry.path.lexically_relative(folder).generic_string());
       if (file != nullptr) {
@@ -81,6 +84,7 @@ std::string to_json(const ModelInfo& info) {
   w.field("file_count", info.file_count).key("gguf_files").begin_array();
   for (const auto& file : info.gguf_files) w.value(file.string());
   w.end_array().field("source", info.source).field("revision", info.revision);
+  w.field("pull_reference", info.pull_reference);
   w.field("license", card.license).field("embedding_dimensions", card.embedding_dimensions);
   w.field("chat_template", card.chat_template);
   w.key("settings").raw(domain::settings_json(card.settings)).key("metadata").begin_object();

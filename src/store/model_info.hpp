@@ -20,13 +20,14 @@ struct ModelInfo {
   std::vector<std::filesystem::path> gguf_files;  // among them, sorted
   std::string source;                             // by the manifest; empty = none
   std::string revision;                           // the commit that the weights were fetched at
+  std::string pull_reference;                     // what fetches it again; empty = nothing does
 };
 
 // Errors: as Library::card.
 [[nodiscard]] Result<ModelInfo> model_info(const Library& library, const LibraryEntry& entry);
 
-// {name, path, reference, format, size, ..., model_dir, total_size, file_count, gguf_files, source, revision, license,
-// embedding_dimensions, chat_template, settings, metadata}: docs/http.md.
+// {name, path, reference, format, size, ..., model_dir, total_size, file_count, gguf_files, source, revision,
+// pull_reference, license, embedding_dimensions, chat_template, settings, metadata}: docs/http.md.
 [[nodiscard]] std::string to_json(const ModelInfo& info);
 
 }  // namespace hearth::store

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <string>
 
 #include "base/strings.hpp"
 
@@ -26,8 +27,12 @@ std::optional<Quantization> find_quantization(std::string_view name) {
 }
 
 std::string_view quantization_names() {
-  return "F16, BF16, Q8_0, Q6_K, Q5_K_M, Q5_K_S, Q5_1, Q5_0, Q4_K_M, Q4_K_S, Q4_1, Q4_0, IQ4_NL, IQ4_XS, Q3_K_L, "
-         "Q3_K_M, Q3_K_S, Q2_K";
+  static const std::string kNames = [] {
+    std::string out;
+    for (const auto& type : kTypes) out.append(out.empty() ? "" : ", ").append(type.name);
+    return out;
+  }();
+  return kNames;
 }
 
 std::uint64_t quantized_size(const GgufHeader& header, const Quantization& type) {

@@ -13,6 +13,8 @@ TEST(Quantization, IsFoundInAnyCase) {
   EXPECT_FALSE(find_quantization("IQ1_S"));  // needs an importance matrix
   for (const auto name : base::split(quantization_names(), ','))
     EXPECT_TRUE(find_quantization(base::trim(name))) << name;
+  EXPECT_TRUE(quantization_names().starts_with("F16, BF16, Q8_0, ")) << "best first";
+  EXPECT_TRUE(quantization_names().ends_with(", Q3_K_S, Q2_K"));
 }
 
 TEST(Quantization, EstimatesTheSize) {

@@ -17,12 +17,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-std::string text_field(const bj::object& object, std::string_view key) {
-  const auto* value = object.if_contains(key);
-  if (value == nullptr || !value->is_string()) return {};
-  return std::string(value->get_string());
-}
-
 std::string key_of(std::string_view name) {
   const auto parsed = domain::ModelName::parse(name);
   return parsed ? parsed->key() : base::to_lower(name);
@@ -47,56 +41,54 @@ Result<Registry> Registry::load(const fs::path& file) {
   if (version != nullptr && (!version->is_int64() || version->get_int64() != 1))
     return fail(ErrorCode::kInvalidRequest,
                 fmt::format("registry {} has a version that this hearth does not know (only 1)", file.string()));
-  out.read_entries();
+  if (const auto read = out.read_entries(); !read)
+    return fail(read.error().code,
+                fmt::format("registry {}: {}; repair it or move it away", file.string(), read.error().message));
   return out;
 }
 
-void Registry::read_entries() {
-  auto& root = document_.get_object();
-  if (const auto* models = root.if_contains("models"); models != nullptr && models->is_object()) {
-    for (const auto& [slug, value] : models->get_object()) {
-      const auto warn = [&](std::string_view why) {
-        warnings_.push_back(fmt::format("entry '{}' skipped: {}", std::string(slug), why));
-      };
-      if (!value.is_object()) {
-        warn("not an object");
-        continue;
-      }
-      const auto& o = value.get_object();
-      RegistryEntry entry{.name = text_field(o, "name"),
-                          .path = text_field(o, "path"),
-                          .format = text_field(o, "format"),
-                          .task = text_field(o, "task"),
-                          .source = text_field(o, "source")};
-      if (entry.name.empty()) entry.name = std::string(slug);
-      json::Report report;
-      json::Item(value, std::string(slug), report).object([&](json::Object& in) {
-        in.object("settings", [&](json::Object& settings) { domain::read_settings(settings, entry.settings); });
-      });
-      if (report.error) {
-        warn(report.error->message);
-        continue;
-      }
-      if (entry.path.empty())
-        warn("no path");
-      else if (!domain::ModelName::parse(entry.name))
-        warn("its name is not a model name");
-      else
-        models_.emplace(std::string(slug), std::move(entry));
-    }
-  }
-  if (const auto* hidden = root.if_contains("hidden"); hidden != nullptr && hidden->is_array()) {
-    for (const auto& name : hidden->get_array()) {
-      if (name.is_string()) hidden_.emplace_back(name.get_string());
-    }
-  }
+// One broken entry leaves the others; where it is not even clear what the entries are, the next write would lose them.
+Result<void> Registry::read_entries() {
+  json::Report report;
+  json::Item(document_, "", report).object([&](json::Object& root) {
+    root.object("models", [](json::Object&) {});
+    root.each("hidden", [&](const json::Item& name) { hidden_.push_back(name.text()); });
+  });
+  if (report.error) return std::unexpected(*report.error);
+  const auto* models = document_.get_object().if_contains("models");
+  if (models == nullptr || !models->is_object()) return {};
+  for (const auto& [slug, value] : models->get_object()) read_entry(std::string(slug), value);
+  return {};
+}
+
+void Registry::read_entry(const std::string& slug, const json::Value& value) {
+  const auto warn = [&](std::string_view why) {
+    warnings_.push_back(fmt::format("entry '{}' skipped: {}", slug, why));
+  };
+  if (!value.is_object()) return warn("not an object");
+  RegistryEntry entry;
+  json::Report report;
+  json::Item(value, slug, report).object([&](json::Object& in) {
+    in.text("name", entry.name);
+    in.text("path", entry.path);
+    in.text("format", entry.format);
+    in.text("task", entry.task);
+    in.text("source", entry.source);
+    in.object("settings", [&](json::Object& settings) { domain::read_settings(settings, entry.settings); });
+  });
+  if (report.error) return warn(report.error->message);
+  if (entry.name.empty()) entry.name = slug;
+  if (entry.path.empty()) return warn("no path");
+  if (!domain::ModelName::parse(entry.name)) return warn("its name is not a model name");
+  models_.emplace(slug, std::move(entry));
 }
 
 Result<void> Registry::update(const fs::path& file, const std::function<Result<void>(Registry&)>& change) {
   HEARTH_TRY(const auto lock, FileLock::take(fs::path(file) += ".lock"));
   HEARTH_TRY(Registry registry, load(file));
+  const std::string before = registry.text();
   HEARTH_CHECK(change(registry));
-  return base::write_file_atomically(file, registry.text());
+  return registry.text() == before ? Result<void>{} : base::write_file_atomically(file, registry.text());
 }
 
 void Registry::put(const RegistryEntry& entry) {

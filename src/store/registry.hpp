@@ -23,7 +23,7 @@ struct RegistryEntry {
 };
 
 // registry.json: {"version": 1, "models": {slug: {path, task, ...}}, "hidden": [names]}. Fields that hearth does not
-// know are kept as they are. Invalid entries are skipped and named in `warnings`. Several processes may use it:
+// know are kept as they are. Invalid entries are skipped, kept and named in `warnings`. Several processes may use it:
 // update() takes a lock file.
 class Registry {
  public:
@@ -42,7 +42,8 @@ class Registry {
   void set_hidden(std::string_view name, bool hidden);
 
  private:
-  void read_entries();
+  [[nodiscard]] Result<void> read_entries();
+  void read_entry(const std::string& slug, const json::Value& value);
   [[nodiscard]] std::string text() const;
 
   json::Value document_;

@@ -53,21 +53,25 @@ TEST(Registry, ClashingSlugsGetANumber) {
 TEST(Registry, InvalidEntriesAreNamedAndSkipped) {
   const TestFolder folder;
   const auto file = folder.touch(
-      "registry.json", R"({"version":1,"models":{"a":5,"b":{},"c":{"path":"/c"},"d":{"path":"/d","name":"x//y"}}})");
+      "registry.json",
+      R"({"version":1,"models":{"a":5,"b":{},"c":{"path":"/c"},"d":{"path":"/d","name":"x//y"},"e":{"path":"/e","name":7}}})");
   const auto registry = Registry::load(file);
   ASSERT_TRUE(registry);
   EXPECT_EQ(registry->models().size(), 1U);
   EXPECT_EQ(registry->models().at("c").name, "c");
-  ASSERT_EQ(registry->warnings().size(), 3U);
+  ASSERT_EQ(registry->warnings().size(), 4U);
   EXPECT_EQ(registry->warnings()[0], "entry 'a' skipped: not an object");
+  EXPECT_EQ(registry->warnings()[3], "entry 'e' skipped: e.name must be a string, not a number");
 }
 
 TEST(Registry, ABrokenFileIsNeverOverwritten) {
   const TestFolder folder;
-  for (const auto* content : {"{", "[]", R"({"version":2})"}) {
+  for (const auto* content : {"{", "[]", R"({"version":2})", R"({"models":[{"path":"/a"}]})", R"({"models":"a"})",
+                              R"({"hidden":"ember"})", R"({"hidden":["ember",5]})"}) {
     const auto file = folder.touch("registry.json", content);
     const auto done = put(file, "a");
     ASSERT_FALSE(done) << content;
+    EXPECT_EQ(done.error().code, ErrorCode::kInvalidRequest) << content;
     EXPECT_NE(done.error().message.find("registry.json"), std::string::npos);
     EXPECT_EQ(base::read_file(file).value(), content);
   }

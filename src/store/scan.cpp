@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <fmt/format.h>
 #include <functional>
 #include <limits>
 #include <map>
@@ -204,7 +205,7 @@ class Scanner {
     if (!base::ends_with_ignore_case(name.text, kWeights)) return;
     if (!leads_to(folder, name, FileStamp::Kind::kFile)) return check_link(folder + "/" + name.text);
     std::string stem = name.text.substr(0, name.text.size() - kWeights.size());
-    if (base::starts_with_ignore_case(stem, "mmproj")) return;
+    if (is_projector(stem)) return;
     if (split_part(stem) > 1) return;
     std::string path = folder + "/" + name.text;
     // "name@tag.gguf" in the folder "name": a tag that is no quantisation.
@@ -251,6 +252,15 @@ bool is_quantization(std::string_view tag) {
   if (text.starts_with('i')) text.remove_prefix(1);
   return text.size() > 3 && text[0] == 'q' && text[1] >= '1' && text[1] <= '8' && text[2] == '_' &&
          std::ranges::find(kTails, text.substr(3)) != kTails.end();
+}
+
+bool is_projector(std::string_view file) {
+  return base::starts_with_ignore_case(file.substr(file.rfind('/') + 1), "mmproj");
+}
+
+bool goes_with(std::string_view projector, std::string_view weights) {
+  const auto name = projector.substr(projector.rfind('/') + 1);
+  return !name.contains('@') || name == fmt::format("mmproj-{}", weights.substr(weights.rfind('/') + 1));
 }
 
 std::string quantization_in(std::string_view file_stem, std::string* stem) {

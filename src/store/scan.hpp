@@ -23,6 +23,11 @@ struct FoundFile {
   std::string manifest{};  // Ollama's, with the settings
 };
 
+// Whether a GGUF file is the part of a model that looks at pictures ("mmproj-..."), by its name or path.
+[[nodiscard]] bool is_projector(std::string_view file);
+// Whether that goes with these weights: with those of its own tag ("mmproj-NAME@TAG.gguf"), else with all beside it.
+[[nodiscard]] bool goes_with(std::string_view projector, std::string_view weights);
+
 // Models below `root`. GGUF files: one-level (models/name/x.gguf), two-level (models/org/name/x.gguf, and its
 // folders models/org/name/part/x.gguf), a file right in root
 // (its stem is the name) and Hugging Face snapshot layouts, as scan_hub. Later parts of

@@ -179,6 +179,9 @@ def test_on_the_command_line(cli, stories_path):
     assert done.returncode == 0 and "created brief" in done.stdout and "without effect: PARAMETER num_gpu" in done.stderr
     entry = json.loads((cli.home / "hearth" / "registry.json").read_text())["models"]["brief"]
     assert entry["settings"]["parameters"] == {"temperature": 0, "num_predict": 3, "stop": ["<never>"], "num_gpu": 99}
+    shown = cli.run("show", "brief").stdout
+    assert shown[shown.index("settings\n"):].splitlines()[1:5] == [
+        "  temperature       0", "  num_predict       3", '  stop              ["<never>"]', "  num_gpu           99"], shown
     # A file beside the Modelfile.
     (cli.home / "x.gguf").write_bytes(stories_path.read_bytes())
     (cli.home / "Other").write_text("FROM ./x.gguf\nSYSTEM tell stories\n")

@@ -276,12 +276,47 @@ def test_verify(puller, hub, weights):
     file.write_bytes(weights[:-1] + bytes([weights[-1] ^ 1]))
     (broken,) = json.loads(puller.run("--json", "models", "verify", "ORG/Tiny", code=1).stdout)
     assert not broken["ok"] and broken["problems"][0]["file"] == str(file) and "has the digest sha256:" in broken["problems"][0]["what"]
+    puller.run("models", "verify", "org/tiny", code=1)
+    file.write_bytes(weights)
+    puller.run("models", "verify", "org/tiny")
+    assert puller.pull("org/tiny")[0]["up_to_date"], "somebody has brought it back"
+    file.write_bytes(weights[:-1] + bytes([weights[-1] ^ 1]))
+    puller.run("models", "verify", "org/tiny", code=1)
     assert not puller.pull("org/tiny")[0]["up_to_date"] and file.read_bytes() == weights, "what is broken is fetched again"
+    puller.run("models", "verify", "org/tiny")
     file.write_bytes(weights[:-1000])
     (broken,) = json.loads(puller.run("--json", "models", "verify", "org/tiny", code=1).stdout)
     assert any(p.get("offset") == len(weights) - 1000 for p in broken["problems"])
     assert "BROKEN  org/tiny" in puller.run("models", "verify", code=1).stdout
     assert "not found" in puller.run("models", "verify", "none", code=1).stderr
+
+
+def test_cache(puller, hub, weights):
+    """Of what was downloaded, and nothing else."""
+    hub.add("org/tiny", {"tiny-Q8_0.gguf": weights, "tiny-Q4_0.gguf": weights + b"\0" * 32})
+    hub.add("org/slow", {"model-Q8_0.gguf": noise(3_000_000)})
+    for reference in ("org/tiny:Q8_0", "org/tiny:Q4_0"):
+        puller.pull(reference)
+    hub.bandwidth = 100_000
+    process = puller.start("pull", "org/slow")
+    until(lambda: list((puller.models / "org/slow").glob("*.partial")), "the download has begun")
+    process.kill()
+    process.communicate()
+    (puller.home / "mine.gguf").write_bytes(weights)
+    puller.run("import", puller.home / "mine.gguf")
+    usage = json.loads(puller.run("--json", "cache", "list").stdout)
+    assert [(m["reference"], m.get("unfinished", False)) for m in usage["models"]] == [("org/tiny", False), ("org/slow", True)]
+    assert "not all there yet" in puller.run("cache", "list").stdout
+    for name in ("mine", "ember", "none"):
+        assert f"'{name}' was not downloaded" in puller.run("cache", "delete", "org/tiny", name, code=1).stderr
+    assert puller.run("cache", "delete", "org/tiny:q4_0").stdout == "deleted org/tiny:q4_0\n"
+    kept = puller.run("cache", "clear", code=1).stderr
+    assert "kept 2 downloaded model(s)" in kept and "hearth cache clear --yes" in kept
+    assert (puller.models / "org/tiny/tiny-Q8_0.gguf").exists()
+    assert puller.run("cache", "clear", "--yes").stdout == "deleted org/tiny\ndeleted org/slow\n"
+    assert json.loads(puller.run("--json", "cache", "list").stdout) == {"total_size": 0, "models": []}
+    assert puller.run("cache", "clear").stdout == ""
+    assert [m["name"] for m in json.loads(puller.run("--json", "list").stdout)] == ["ember", "mine"]
 
 
 def test_disk_usage_find_size_and_delete(puller, hub, weights):
@@ -379,6 +414,35 @@ def test_verify_and_disk_usage_through_a_server(serving, hub, weights, home):
     (verified,) = serving.http.post("/hearth/v1/models/org/tiny/verify").json()
     assert verified["ok"] and verified["digests_known"]
     assert serving.http.post("/hearth/v1/models/none/verify").status_code == 404
+
+
+def test_the_store_of_a_server(serving, hub, weights, home):
+    """verify, find and update with --server: what is meant lies there, not here."""
+    repository = hub.add("org/tiny", {"tiny-Q8_0.gguf": weights})
+    serving.run = lambda *arguments, code=0: Puller(home, hub).run("--server", serving.url, *arguments, code=code, HF_ENDPOINT="http://127.0.0.1:9")
+    serving.run("pull", "org/tiny")
+    file = serving.home / "hearth/models/org/tiny/tiny-Q8_0.gguf"
+    assert serving.run("models", "find", "org/TINY").stdout == f"{file}\n"
+    assert "'org/none' not found" in serving.run("models", "find", "org/none", code=1).stderr
+    assert json.loads(serving.run("--json", "models", "info", "org/tiny").stdout)["pull_reference"] == "hf:org/tiny:tiny-Q8_0.gguf"
+    assert serving.run("models", "verify").stdout == "ok      ember  (structure only: no digests were published)\nok      org/tiny\n"
+    file.write_bytes(weights[:-1] + b"?")
+    broken = serving.run("--json", "models", "verify", "org/tiny", code=1)
+    (model,) = json.loads(broken.stdout)
+    assert not model["ok"] and model["problems"][0]["file"] == str(file)
+    repository.update({"tiny-Q8_0.gguf": weights + b"\0" * 64})
+    assert serving.run("models", "update").stdout == "org/tiny is updated\n"
+    assert file.read_bytes() == weights + b"\0" * 64
+    assert serving.run("models", "update", "org/tiny").stdout == "org/tiny is up to date\n"
+    assert "leave out --check, or --server" in serving.run("models", "update", "--check", code=1).stderr
+    assert not Puller(home, hub).models.exists()
+    lost = serving.home / "lost.gguf"
+    lost.write_bytes(weights)
+    serving.run("import", lost)
+    lost.unlink()
+    assert "hearth rm lost" in serving.run("show", "lost", code=1).stderr
+    serving.run("rm", "lost")
+    assert serving.run("show", "lost", code=1).stderr.startswith("hearth: model 'lost' not found; fetch it")
 
 
 def test_run_fetches_first(puller, hub, weights):

@@ -1,5 +1,6 @@
 """Models from Ollama's registry, and by the short names of the catalogue."""
 import json
+import subprocess
 
 import ollama
 import pytest
@@ -142,6 +143,59 @@ def test_update_fetches_what_changed(puller, hub, registry, weights):
     assert "org/tiny:q8_0 is updated" in puller.run("models", "update").stdout
     assert (puller.models / "org/tiny/tiny-Q8_0.gguf").read_bytes() == weights + b"\0" * 64
     assert all(m["up_to_date"] for m in update("--check").values())
+
+
+def test_update_of_other_formats_and_of_sources_that_are_gone(puller, hub, weights):
+    hub.add("org/away", {"away-Q8_0.gguf": weights})
+    tensors = json.dumps({"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}).encode()
+    content = lambda last: len(tensors).to_bytes(8, "little") + tensors + b"\0" * 7 + last  # noqa: E731
+    repository = hub.add("org/bert", {"model.safetensors": content(b"1"), "config.json": b"{}"})
+    puller.pull("org/away", "org/bert")
+    del hub.repositories["org/away"]
+    repository.update({"model.safetensors": content(b"2"), "config.json": b"{}"})
+    checked = {m["name"]: m for m in json.loads(puller.run("--json", "models", "update", "--check", code=1).stdout)}
+    assert "org/away' not found" in checked["org/away"]["error"] and checked["org/bert"]["files"] == ["model.safetensors"]
+    said = puller.run("models", "update", code=1)
+    assert said.stdout == "org/bert is updated\n" and "hearth: org/away: Model 'org/away' not found" in said.stderr
+    assert (puller.models / "org/bert/model.safetensors").read_bytes() == content(b"2")
+    assert json.loads(puller.run("--json", "models", "info", "org/bert").stdout)["pull_reference"] == "hf:org/bert"
+
+
+def test_each_quantisation_keeps_its_revision(puller, hub, weights):
+    files = {"tiny-Q8_0.gguf": weights, "tiny-Q4_0.gguf": weights + b"\0" * 32}
+    repository = hub.add("org/tiny", files)
+    repository.update(files, "v1")
+    puller.pull("org/tiny@v1:Q4_0")
+    puller.pull("org/tiny:Q8_0")
+    repository.update({name: content + b"\0" * 32 for name, content in files.items()})
+    puller.run("models", "update")
+    sizes = {p.name: p.stat().st_size - len(weights) for p in (puller.models / "org/tiny").glob("*.gguf")}
+    assert sizes == {"tiny-Q4_0.gguf": 32, "tiny-Q8_0.gguf": 32}, "what was asked for as v1 stays v1"
+    assert puller.pull("org/tiny@main:Q4_0")[0]["up_to_date"] is False
+    assert puller.pull("org/tiny@v1:Q8_0")[0]["up_to_date"] is False
+    repository.update(files, "v2")
+    assert puller.pull("org/tiny@v2:Q8_0")[0]["up_to_date"], "the same bytes"
+    repository.update(files | {"tiny-Q8_0.gguf": weights + b"\0" * 96}, "v2")
+    assert "org/tiny:q8_0 is updated" in puller.run("models", "update").stdout
+
+
+def test_a_projector_is_checked_too(puller, registry, weights):
+    registry.add("library/eye", "1b", model=weights, projector=b"GGUF projector")
+    puller.pull("ollama:eye:1b")
+    projector = puller.models / "eye/mmproj-eye@1b.gguf"
+    assert puller.run("models", "verify", "eye:1b").stdout == "ok      eye:1b\n"
+    projector.write_bytes(b"GGUF PROJECTOR")
+    assert str(projector) in puller.run("models", "verify", "eye:1b", code=1).stdout
+    puller.run("rm", "eye")
+    assert not (puller.models / "eye").exists()
+
+
+def test_a_relative_folder(puller, hub, weights):
+    hub.add("org/tiny", {"tiny-Q8_0.gguf": weights})
+    said = subprocess.run([servers.HEARTH, "pull", "org/tiny"], env={**puller.env, "HEARTH_CACHE_DIR": "m"}, cwd=puller.home, text=True,
+                          capture_output=True, timeout=60)
+    assert said.stdout.startswith("org/tiny is here\n"), said
+    assert (puller.home / "m/org/tiny/tiny-Q8_0.gguf").exists()
 
 
 def test_the_users_own_short_names(puller, hub, weights):

@@ -41,15 +41,18 @@ Result<void> Executor::write(std::string_view text, std::size_t offset) {
   return {};
 }
 
-Value* Executor::find(std::string_view name) {
-  const auto it = std::ranges::find(variables_ | std::views::reverse, name, &Variable::name);
-  return it == (variables_ | std::views::reverse).end() ? nullptr : &it->value;
+// The latest of that name. What declares it may have been skipped, in an argument of `and`.
+Result<Value*> Executor::find(std::string_view name, std::size_t offset) {
+  const auto latest_first = variables_ | std::views::reverse;
+  const auto it = std::ranges::find(latest_first, name, &Variable::name);
+  const auto passed = static_cast<std::size_t>(it - latest_first.begin());
+  HEARTH_CHECK(at(offset, budget_.spend(passed / kVariablesPerStep)));
+  if (it == latest_first.end()) return bad(offset, fmt::format("undefined variable '{}'", name));
+  return &it->value;
 }
 
-// What declares a variable may have been skipped, in an argument of `and`.
 Result<void> Executor::assign(const Pipeline& pipeline, std::string_view name, const Value& value) {
-  auto* known = find(name);
-  if (known == nullptr) return bad(pipeline.offset, fmt::format("undefined variable '{}'", name));
+  HEARTH_TRY(auto* const known, find(name, pipeline.offset));
   *known = value;
   return {};
 }
@@ -218,8 +221,7 @@ Result<Value> Executor::base_of(const Operand& word, const Value& dot) {
     case Operand::Kind::kNil: return Value();
     case Operand::Kind::kLiteral: return word.literal;
     case Operand::Kind::kVariable: {
-      const auto* known = find(word.name);
-      if (known == nullptr) return bad(word.offset, fmt::format("undefined variable '{}'", word.name));
+      HEARTH_TRY(const auto* const known, find(word.name, word.offset));
       return *known;
     }
     case Operand::Kind::kPipeline: {

@@ -27,6 +27,7 @@ class Executor {
     Value value;
   };
   class Scope;
+  static constexpr std::size_t kVariablesPerStep = 16;  // looking through many is work
 
   [[nodiscard]] Result<Flow> walk(const Nodes& nodes, const Value& dot);
   [[nodiscard]] Result<Flow> walk(const Node& node, const Value& dot);
@@ -44,7 +45,7 @@ class Executor {
   [[nodiscard]] Result<Value> field(const Operand& word, const Value& of, const std::string& name) const;
   [[nodiscard]] Result<Value> apply(const Command& command, const Value& dot, const Value* last);
   [[nodiscard]] Result<Value> decide(const Command& command, const Value& dot, const Value* last);
-  [[nodiscard]] Value* find(std::string_view name);
+  [[nodiscard]] Result<Value*> find(std::string_view name, std::size_t offset);
   [[nodiscard]] Result<void> assign(const Pipeline& pipeline, std::string_view name, const Value& value);
   [[nodiscard]] Result<void> write(std::string_view text, std::size_t offset);
   [[nodiscard]] Result<void> at(std::size_t offset, Result<void> done) const;

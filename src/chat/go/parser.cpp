@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "base/strings.hpp"
@@ -43,6 +44,7 @@ class Parser : private PipelineParser {
   Result<void> leave_loop(Node::Kind kind, std::string_view word, std::size_t offset, Nodes& out);
 
   Program& out_;
+  std::set<std::string, std::less<>> filled_;  // named templates that are not blank
   int loops_ = 0;
 };
 
@@ -146,10 +148,12 @@ Result<void> Parser::keep(std::string name, Nodes body, std::size_t offset) {
     return std::ranges::all_of(
         nodes, [](const Node& node) { return node.kind == Node::Kind::kText && base::trim(node.text).empty(); });
   };
-  auto& known = out_.named[name];
-  if (!is_blank(known) && !is_blank(body))
-    return bad(offset, fmt::format("template '{}' is defined twice", base::one_line(name.substr(0, 100))));
-  if (is_blank(known)) known = std::move(body);
+  const bool blank = is_blank(body);
+  if (filled_.contains(name))
+    return blank ? Result<void>{}
+                 : bad(offset, fmt::format("template '{}' is defined twice", base::one_line(name.substr(0, 100))));
+  if (!blank) filled_.insert(name);
+  out_.named[std::move(name)] = std::move(body);
   return {};
 }
 
@@ -157,12 +161,12 @@ Result<void> Parser::define(std::size_t offset) {
   if (depth() > 1) return bad(offset, "define may not stand inside of another block");
   HEARTH_TRY(auto name, quoted_name("define"));
   HEARTH_CHECK(close("define"));
-  const auto outer = std::exchange(known_, {"$"});
+  auto outer = std::exchange(known_, {"$"});
   Nodes body;
   HEARTH_TRY(const auto end, nodes(body));
   if (end.word != "end") return bad(offset, "{{define}} has no {{end}}");
   HEARTH_CHECK(close("end"));
-  known_ = outer;
+  known_ = std::move(outer);
   return keep(std::move(name), std::move(body), offset);
 }
 
@@ -177,13 +181,13 @@ Result<void> Parser::call(bool block, std::size_t offset, Nodes& out) {
   }
   HEARTH_CHECK(close(where));
   if (block) {
-    const auto outer = std::exchange(known_, {"$"});
+    auto outer = std::exchange(known_, {"$"});
     const auto loops = std::exchange(loops_, 0);
     Nodes body;
     HEARTH_TRY(const auto end, nodes(body));
     if (end.word != "end") return bad(offset, "{{block}} has no {{end}}");
     HEARTH_CHECK(close("end"));
-    known_ = outer;
+    known_ = std::move(outer);
     loops_ = loops;
     HEARTH_CHECK(keep(node.text, std::move(body), offset));
   }

@@ -53,6 +53,8 @@ Result<Pipeline> PipelineParser::pipeline(std::string_view where, Kind end) {
     return end == Kind::kRight ? bad(out.offset, "the parenthesis is not closed") : unexpected(where);
   HEARTH_CHECK(check_stages(out, where));
   if (out.declares) known_.insert(known_.end(), out.targets.begin(), out.targets.end());
+  if (known_.size() > kVariablesMax)
+    return bad(out.offset, fmt::format("more than {} variables at a time", kVariablesMax));
   return out;
 }
 

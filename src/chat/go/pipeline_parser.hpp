@@ -50,6 +50,7 @@ class PipelineParser {
 
  private:
   static constexpr int kDepthMax = 100;
+  static constexpr std::size_t kVariablesMax = 1000;  // every use looks through them
 
   Result<void> declarations(Pipeline& out, std::string_view where, std::optional<Operand>& first);
   Result<void> targets(Pipeline& out, std::string_view where);

@@ -116,6 +116,11 @@ TEST(GoTemplate, IsBounded) {
       {"{{ " + repeat("(", 10'000), "nested too deeply"},
       {repeat("{{ range 1000 }}", 50) + "x" + repeat("{{ end }}", 50), "too many steps"},
       {repeat("a", 2 << 20), "longer than"},
+      {repeat("{{ $a := 1 }}", 1000), "more than 1000 variables"},
+      {repeat("{{ range $a, $b := . }}", 90) + repeat("{{ $a := 1 }}", 820) + repeat("{{ end }}", 90),
+       "more than 1000 variables"},
+      {"{{ $x := 1 }}" + repeat("{{ $a := 1 }}", 900) + "{{ range 200000 }}{{ $x }}{{ end }}", "too many steps"},
+      {"{{ $x := 1 }}" + repeat("{{ $a := 1 }}", 900) + "{{ range 200000 }}{{ $x = 2 }}{{ end }}", "too many steps"},
   };
   for (const auto& c : cases) {
     const auto result = run(c.source, data, {.steps = 1'000'000, .bytes = 8 << 20});
@@ -124,6 +129,9 @@ TEST(GoTemplate, IsBounded) {
   }
   EXPECT_EQ(run(repeat("{{ if true }}", 95) + "x" + repeat("{{ end }}", 95), data).value_or(""), "x");
   EXPECT_EQ(run(repeat("{{ range 1 }}", 95) + "x" + repeat("{{ end }}", 95), data).value_or(""), "x");
+  EXPECT_EQ(run(repeat("{{ $a := 1 }}", 900) + "{{ $a }}" + repeat("{{ if true }}{{ $b := 2 }}{{ end }}", 200), data)
+                .value_or(""),
+            "1");
   EXPECT_EQ(run("{{ if false }}" + repeat("{{ else if false }}", 1000) + "{{ else }}x{{ end }}", data).value_or(""),
             "x");
 }

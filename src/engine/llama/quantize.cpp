@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/files.hpp"
 #include "base/strings.hpp"
 #include "engine/llama/llama_log.hpp"
 
@@ -51,7 +52,8 @@ Result<void> quantize(const QuantizeOptions& options, base::Log& log) {
   parameters.ftype = type->second;
   parameters.allow_requantize = options.from_quantized;
   parameters.max_buf_size = kBufferMax;
-  if (llama_model_quantize(options.from.c_str(), options.to.c_str(), &parameters) == 0) return {};
+  if (llama_model_quantize(options.from.c_str(), options.to.c_str(), &parameters) == 0)
+    return base::sync_file(options.to);
   return fail(ErrorCode::kBackendError, fmt::format("{} cannot be made {}: {}", options.from.string(), type->first,
                                                     capture.reason("llama.cpp does not say why")));
 }

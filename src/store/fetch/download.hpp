@@ -49,6 +49,7 @@ struct DownloadOptions {
   int connections = 8;                       // in all
   std::uint64_t piece_max_bytes = 64 << 20;  // of one request; pieces shrink towards the end
   std::uint64_t piece_min_bytes = 1 << 20;
+  std::uint64_t size_max = UINT64_MAX;     // bytes of one file whose size was not published
   std::uint64_t record_bytes = 512 << 10;  // what a kill may cost per connection, or a fifth of a second
   std::chrono::milliseconds progress_interval{100};
   std::function<void(const Progress&)> on_progress;  // on the calling thread; also at the end

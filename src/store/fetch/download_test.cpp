@@ -220,7 +220,34 @@ TEST_F(Download, ErrorsSayWhatIsWrong) {
         << refusal.name << ": " << done.error().message;
     EXPECT_NE(done.error().message.find("a.bin"), std::string::npos) << refusal.name << ": " << done.error().message;
     EXPECT_EQ(on_disk("a.bin"), "(absent)") << refusal.name;
+    EXPECT_EQ(fs::exists(folder_.path() / "a.bin.partial"), fs::exists(folder_.path() / "a.bin.partial.json"))
+        << refusal.name << ": only what a later one can go on from stays";
   }
+}
+
+// The first failure ends all; what had not begun takes no space.
+TEST_F(Download, AFailureLeavesOnlyWhatHasCome) {
+  const std::string content = random_bytes(300'000);
+  const FileServer server([&](const Seen& seen) {
+    return seen.path == "/b.bin" ? Reply{.status = 403} : Reply{.status = 503, .headers = {"Retry-After: 9999"}};
+  });
+  const std::vector<File> wishes{file(server, "a.bin", content), file(server, "b.bin", content)};
+  ASSERT_FALSE(download(wishes, quick()));
+  EXPECT_TRUE(fs::is_empty(folder_.path()));
+}
+
+TEST_F(Download, WhatHasNoSizeHasALimit) {
+  const std::string content = random_bytes(300'000);
+  const FileServer server([&](const Seen&) { return Reply{.content = content, .ranges = false, .no_length = true}; });
+  File wish = file(server, "a.bin", content);
+  wish.size.reset();
+  wish.digest = {};
+  auto how = quick();
+  how.size_max = 299'999;
+  const auto done = download({&wish, 1}, how);
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, ErrorCode::kPayloadTooLarge) << done.error().message;
+  EXPECT_TRUE(fs::is_empty(folder_.path())) << "nothing could go on from there";
 }
 
 TEST_F(Download, SecretsStayWithTheirOrigin) {

@@ -125,7 +125,7 @@ bool Exchange::redirected() const {
 std::optional<std::chrono::seconds> Exchange::retry_after() const {
   const auto it = headers_.find("retry-after");
   if (it == headers_.end()) return std::nullopt;
-  return parse_retry_after(it->second, std::chrono::system_clock::now());
+  return parse_retry_after(it->second, header("date"), std::chrono::system_clock::now());
 }
 
 std::string Exchange::problem(CURLcode code) const {

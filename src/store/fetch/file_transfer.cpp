@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "base/bytes.hpp"
 #include "base/strings.hpp"
 #include "store/fetch/url.hpp"
 
@@ -183,6 +184,7 @@ Result<bool> FileTransfer::accept_whole(Assignment& assignment, const Exchange& 
 Result<bool> FileTransfer::take(Assignment& assignment, std::uint64_t& at, std::span<const char> bytes) {
   if (assignment.generation != generation_) return false;
   const auto count = std::min<std::uint64_t>(bytes.size(), assignment.range.end - at);
+  if (at + count > options_.size_max) return too_large();
   HEARTH_CHECK(partial_.write(at, bytes.first(count)));
   at += count;
   if (present() > most_) {  // not what came before a cut, again
@@ -265,7 +267,13 @@ Result<void> FileTransfer::failed(const Failure& failure, base::SteadyTime now, 
   return fail(Error{.code = failure.code, .message = std::move(message), .retry_after = failure.asked});
 }
 
+std::unexpected<Error> FileTransfer::too_large() const {
+  return fail(ErrorCode::kPayloadTooLarge,
+              fmt::format("{} is larger than {}, the limit", name(), base::human({options_.size_max})));
+}
+
 Result<void> FileTransfer::learn_size(std::uint64_t size) {
+  if (size > options_.size_max) return too_large();
   HEARTH_CHECK(partial_.set_size(size));
   if (const auto ranges = partial_.done().ranges(); !ranges.empty() && ranges.back().end > size) return start_over();
   taken_.remove({size, kNoEnd});
@@ -330,6 +338,13 @@ Result<bool> FileTransfer::finish(const std::function<void()>& before_end) {
   HEARTH_CHECK(partial_.commit());
   outcome_ = Fetched{.size = *partial_.id().size, .digest = **digest};
   return true;
+}
+
+void FileTransfer::give_up() {
+  if (complete() || partial_.fd() < 0) return;
+  if (hash_job_) hashes_.drop(*std::exchange(hash_job_, std::nullopt));
+  const bool resumable = file_.digest.known() || !partial_.id().etag.empty();
+  if (present() == 0 || !resumable) partial_.discard();
 }
 
 Result<void> FileTransfer::record(bool always) {

@@ -64,6 +64,9 @@ class FileTransfer {
   // called when the file is about to be closed or emptied.
   [[nodiscard]] Result<bool> finish(const std::function<void()>& before_end);
 
+  // The transfer has failed: what a later one cannot go on from leaves the disk.
+  void give_up();
+
   [[nodiscard]] bool complete() const { return outcome_.has_value(); }
   [[nodiscard]] const Fetched& fetched() const { return *outcome_; }
   [[nodiscard]] Result<void> record(bool always);
@@ -90,6 +93,7 @@ class FileTransfer {
   [[nodiscard]] Result<bool> accept_part(Assignment& assignment, const Exchange& exchange);
   [[nodiscard]] Result<bool> accept_whole(Assignment& assignment, const Exchange& exchange);
   [[nodiscard]] Result<void> learn_size(std::uint64_t size);
+  [[nodiscard]] std::unexpected<Error> too_large() const;
   [[nodiscard]] Result<void> start_over();  // keeps what is known of the size
   [[nodiscard]] Result<void> start_anew();  // another content is there now
   void hash_from_start();

@@ -7,6 +7,15 @@
 #include "store/fetch/curl_library.hpp"
 
 namespace hearth::store::fetch {
+namespace {
+
+std::optional<std::chrono::system_clock::time_point> parse_date(const std::string& text) {
+  const std::time_t at = curl().getdate(text.c_str(), nullptr);
+  if (at < 0) return std::nullopt;
+  return std::chrono::system_clock::from_time_t(at);
+}
+
+}  // namespace
 
 std::chrono::milliseconds backoff(const RetryPolicy& policy, int failures, std::optional<std::chrono::seconds> asked,
                                   std::mt19937& random) {
@@ -19,13 +28,13 @@ std::chrono::milliseconds backoff(const RetryPolicy& policy, int failures, std::
 
 bool is_transient_status(long status) { return status == 408 || status == 425 || status == 429 || status >= 500; }
 
-std::optional<std::chrono::seconds> parse_retry_after(std::string_view value,
+std::optional<std::chrono::seconds> parse_retry_after(std::string_view value, std::string_view date,
                                                       std::chrono::system_clock::time_point now) {
   const std::string text(base::trim(value));
   if (const auto seconds = base::parse_int(text)) return std::chrono::seconds(std::max(*seconds, 0LL));
-  const std::time_t at = curl().getdate(text.c_str(), nullptr);
-  if (at < 0) return std::nullopt;
-  const auto span = std::chrono::system_clock::from_time_t(at) - now;
+  const auto at = parse_date(text);
+  if (!at) return std::nullopt;
+  const auto span = *at - parse_date(std::string(date)).value_or(now);
   return std::max(std::chrono::duration_cast<std::chrono::seconds>(span), std::chrono::seconds(0));
 }
 

@@ -23,8 +23,9 @@ struct RetryPolicy {
 // 408, 425, 429 and 5xx may go away by themselves.
 [[nodiscard]] bool is_transient_status(long status);
 
-// Retry-After as seconds or as an HTTP date (RFC 9110, 10.2.3); negative spans are 0.
-[[nodiscard]] std::optional<std::chrono::seconds> parse_retry_after(std::string_view value,
+// Retry-After as seconds or as an HTTP date (RFC 9110, 10.2.3); negative spans are 0. A date counts from the server's
+// own time, the `date` of the same answer, since the clocks of the two may differ; from `now` where that is no date.
+[[nodiscard]] std::optional<std::chrono::seconds> parse_retry_after(std::string_view value, std::string_view date,
                                                                     std::chrono::system_clock::time_point now);
 
 }  // namespace hearth::store::fetch

@@ -36,13 +36,25 @@ TEST(Backoff, NeverShorterThanAsked) {
 
 TEST(RetryAfter, SecondsAndDates) {
   const auto now = std::chrono::system_clock::from_time_t(784'111'777);  // Sun, 06 Nov 1994 08:49:37 GMT
-  EXPECT_EQ(parse_retry_after("120", now), 120s);
-  EXPECT_EQ(parse_retry_after(" 0 ", now), 0s);
-  EXPECT_EQ(parse_retry_after("-5", now), 0s);
-  EXPECT_EQ(parse_retry_after("Sun, 06 Nov 1994 08:50:37 GMT", now), 60s);
-  EXPECT_EQ(parse_retry_after("Sun, 06 Nov 1994 08:00:00 GMT", now), 0s);
-  EXPECT_EQ(parse_retry_after("soon", now), std::nullopt);
-  EXPECT_EQ(parse_retry_after("", now), std::nullopt);
+  const struct {
+    const char* value;
+    const char* date;
+    std::optional<std::chrono::seconds> span;
+  } cases[] = {
+      {"120", "", 120s},
+      {" 0 ", "", 0s},
+      {"-5", "", 0s},
+      {"Sun, 06 Nov 1994 08:50:37 GMT", "", 60s},
+      {"Sun, 06 Nov 1994 08:00:00 GMT", "", 0s},
+      {"soon", "", std::nullopt},
+      {"", "", std::nullopt},
+      {"120", "Sun, 06 Nov 1994 08:50:30 GMT", 120s},
+      // This machine's clock is a year ahead, or years behind: the server's own counts.
+      {"Sat, 06 Nov 1993 08:50:37 GMT", "Sat, 06 Nov 1993 08:50:30 GMT", 7s},
+      {"Fri, 06 Nov 2026 08:50:37 GMT", "Fri, 06 Nov 2026 08:50:30 GMT", 7s},
+      {"Sun, 06 Nov 1994 08:50:37 GMT", "yesterday", 60s},
+  };
+  for (const auto& c : cases) EXPECT_EQ(parse_retry_after(c.value, c.date, now), c.span) << c.value << " " << c.date;
 }
 
 }  // namespace

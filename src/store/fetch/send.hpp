@@ -17,6 +17,7 @@ struct Body {
   std::filesystem::path file{};  // empty = the text
   std::uint64_t offset = 0;      // bytes, in the file
   std::uint64_t size = 0;        // bytes, of the file
+  std::string sha256{};          // hex, that the part of the file must have while it is read; empty = any
 };
 
 // A request of any method. Redirects are not followed: a body goes where it was meant to go.
@@ -37,7 +38,8 @@ struct SendOptions {
 
 // Sends and waits for the answer, which may be a refusal. Transient failures are tried again as options.net.retry says.
 // Memory: a buffer, whatever the body's size. kUnavailable: nobody answers; kIo: the file cannot be read, or is
-// shorter; kPayloadTooLarge: a longer answer than options.answer_max; kCancelled: by `stop`.
+// shorter; kConflict: its content is not what body.sha256 says, and the end of it was kept back; kPayloadTooLarge: a
+// longer answer than options.answer_max; kCancelled: by `stop`.
 [[nodiscard]] Result<Answer> send(const Outgoing& request, const SendOptions& options);
 
 }  // namespace hearth::store::fetch

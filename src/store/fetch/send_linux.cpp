@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/files.hpp"
+#include "store/fetch/digest.hpp"
 #include "store/fetch/run_exchange.hpp"
 #include "store/fetch/send.hpp"
 #include "store/fetch/url.hpp"
@@ -18,7 +19,7 @@ class BodySource {
   explicit BodySource(const Body& body) : body_(body) {
     if (body.file.empty()) return;
     fd_ = ::open(body.file.c_str(), O_RDONLY | O_CLOEXEC);
-    if (fd_ < 0) problem_ = base::errno_text(errno);
+    if (fd_ < 0) fail_with(ErrorCode::kIo, base::errno_text(errno));
   }
   BodySource(const BodySource&) = delete;
   BodySource& operator=(const BodySource&) = delete;
@@ -27,10 +28,7 @@ class BodySource {
   }
 
   [[nodiscard]] std::uint64_t size() const { return body_.file.empty() ? body_.text.size() : body_.size; }
-  [[nodiscard]] Result<void> check() const {
-    if (problem_.empty()) return {};
-    return fail(ErrorCode::kIo, fmt::format("cannot read {}: {}", body_.file.string(), problem_));
-  }
+  [[nodiscard]] const Result<void>& check() const { return state_; }
 
   std::optional<std::size_t> read(std::uint64_t at, std::span<char> into) {
     if (body_.file.empty()) {
@@ -39,15 +37,36 @@ class BodySource {
       return count;
     }
     const auto got = ::pread(fd_, into.data(), into.size(), static_cast<off_t>(body_.offset + at));
-    if (got > 0) return static_cast<std::size_t>(got);
-    problem_ = got < 0 ? base::errno_text(errno) : "it has become shorter";
-    return std::nullopt;
+    if (got <= 0) return fail_with(ErrorCode::kIo, got < 0 ? base::errno_text(errno) : "it has become shorter");
+    const auto bytes = into.first(static_cast<std::size_t>(got));
+    if (!fits(at, bytes)) return fail_with(ErrorCode::kConflict, "it has changed meanwhile");
+    return bytes.size();
   }
 
  private:
+  std::nullopt_t fail_with(ErrorCode code, std::string_view why) {
+    state_ = fail(code, fmt::format("cannot send {}: {}", body_.file.string(), why));
+    return std::nullopt;
+  }
+
+  // Says no before the last bytes are out: a server keeps nothing of a request that has no end.
+  bool fits(std::uint64_t at, std::span<const char> bytes) {
+    if (body_.sha256.empty()) return true;
+    if (at == 0) {  // another attempt begins anew
+      hasher_.emplace(Digest::Kind::kSha256, body_.size);
+      hashed_ = 0;
+    }
+    if (at != hashed_ || !hasher_) return false;
+    hasher_->add(bytes);
+    hashed_ += bytes.size();
+    return hashed_ < body_.size || hasher_->finish().hex == body_.sha256;
+  }
+
   const Body& body_;
   int fd_ = -1;
-  std::string problem_;
+  std::optional<Hasher> hasher_;
+  std::uint64_t hashed_ = 0;  // bytes
+  Result<void> state_;
 };
 
 // One attempt's answer, as it comes.

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <gtest/gtest.h>
 
+#include "store/fetch/digest.hpp"
 #include "store/fetch/testing/file_server.hpp"
 #include "store/test_folder.hpp"
 
@@ -15,6 +16,12 @@ using testing::Seen;
 using namespace std::chrono_literals;
 
 const Net kQuick{.retry = {.attempts_max = 4, .first = 1ms, .longest = 2ms}};
+
+std::string sha256(const std::string& content) {
+  Hasher hasher(Digest::Kind::kSha256, content.size());
+  hasher.add(content);
+  return hasher.finish().hex;
+}
 
 Outgoing request(const FileServer& server, std::string method, Body body = {}) {
   return {.method = std::move(method),
@@ -52,6 +59,8 @@ TEST(Send, APartOfAFile) {
   ASSERT_TRUE(answer) << answer.error().message;
   EXPECT_TRUE(server.requests().back().body == content.substr(1000, 2'500'000));
   EXPECT_EQ(sent, 2'500'000U);
+  const Body known{.file = file, .offset = 1000, .size = 2'500'000, .sha256 = sha256(content.substr(1000, 2'500'000))};
+  ASSERT_TRUE(send(request(server, "PUT", known), {.net = kQuick}));
   const auto missing = send(request(server, "PUT", {.file = folder.path() / "none", .size = 1}), {.net = kQuick});
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().code, ErrorCode::kIo);
@@ -59,6 +68,20 @@ TEST(Send, APartOfAFile) {
   ASSERT_FALSE(shorter);
   EXPECT_EQ(shorter.error().code, ErrorCode::kIo);
   EXPECT_NE(shorter.error().message.find("shorter"), std::string::npos) << shorter.error().message;
+}
+
+TEST(Send, TheEndOfAChangedFileIsKeptBack) {
+  const TestFolder folder;
+  for (const std::size_t size : {1UL, 1000UL, 3'000'000UL}) {
+    const auto file = folder.touch("f", std::string(size, 'b'));
+    const FileServer server([](const Seen&) { return Reply{}; });
+    const Body body{.file = file, .size = size, .sha256 = sha256(std::string(size, 'a'))};
+    const auto sent = send(request(server, "PUT", body), {.net = kQuick});
+    ASSERT_FALSE(sent) << size;
+    EXPECT_EQ(sent.error().code, ErrorCode::kConflict) << sent.error().message;
+    EXPECT_NE(sent.error().message.find("has changed"), std::string::npos) << sent.error().message;
+    for (const auto& seen : server.requests()) EXPECT_LT(seen.body.size(), size);
+  }
 }
 
 TEST(Send, TransientFailuresAreTriedAgain) {
@@ -75,7 +98,7 @@ TEST(Send, TransientFailuresAreTriedAgain) {
   });
   int calls = 0;
   int troubles = 0;
-  auto outgoing = request(server, "PUT", {.file = file, .size = 200'000});
+  auto outgoing = request(server, "PUT", {.file = file, .size = 200'000, .sha256 = sha256(std::string(200'000, 'x'))});
   outgoing.call = [&] {
     ++calls;
     return Call{.url = server.url("/"), .headers = {}};

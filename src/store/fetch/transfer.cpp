@@ -36,6 +36,9 @@ Result<std::vector<Fetched>> Transfer::run() {
   }
   for (const auto& file : files_) sync_.wait_for(file->partial());
   record_all();
+  if (!done) {
+    for (const auto& file : files_) file->give_up();
+  }
   report(true);
   if (!done) return std::unexpected(std::move(done).error());
   std::vector<Fetched> out;

@@ -22,12 +22,6 @@ bool has_extension(std::string_view name, std::string_view extension) {
   return base::ends_with_ignore_case(name, extension);
 }
 
-std::uint64_t total(const std::vector<PublishedFile>& files) {
-  std::uint64_t out = 0;
-  for (const auto& file : files) out += file.size.value_or(0);
-  return out;
-}
-
 constexpr std::size_t kNameMax = 1024;  // no file system takes longer ones
 
 // One way to have the model: all parts of one GGUF file.
@@ -48,8 +42,7 @@ std::vector<Variant> gguf_variants(const std::vector<PublishedFile>& files) {
   std::map<std::string, Variant> by_stem;  // folder and stem
   for (const auto& file : files) {
     const auto name = base_name(file.name);
-    if (file.name.size() > kNameMax || !has_extension(name, ".gguf") || base::starts_with_ignore_case(name, "mmproj"))
-      continue;
+    if (file.name.size() > kNameMax || !has_extension(name, ".gguf") || is_projector(name)) continue;
     const std::string stem = without_part(std::string(name.substr(0, name.size() - 5)));
     auto& variant = by_stem[fmt::format("{}/{}", folder_of(file.name), stem)];
     variant.quantization = quantization_in(stem);
@@ -117,7 +110,10 @@ Result<Choice> choose_gguf(const Publication& published, std::vector<Variant> va
     if (it == variants.end())
       return absent(published,
                     fmt::format("has no '{}'; it has {}", base::one_line(options.selector), listed(variants)));
-    return take(std::move(*it), "as asked for");
+    std::string reason = "as asked for";
+    if (const auto other = std::find_if(std::next(it), variants.end(), named); other != variants.end())
+      reason += fmt::format("; {} would be another", base_name(other->files.front().name));
+    return take(std::move(*it), std::move(reason));
   }
   if (variants.size() == 1) return take(std::move(variants.front()), "the only one there");
   for (auto& v : variants) {
@@ -149,8 +145,7 @@ bool is_companion(std::string_view name) {
   constexpr std::array<std::string_view, 7> kExtensions{".json",  ".txt",    ".model", ".jinja",
                                                         ".vocab", ".merges", ".bpe"};
   const auto file = base_name(name);
-  return std::ranges::any_of(kExtensions, [&](auto e) { return has_extension(file, e); }) &&
-         !has_extension(file, ".index.json.bak");
+  return std::ranges::any_of(kExtensions, [&](auto e) { return has_extension(file, e); });
 }
 
 bool is_ir(std::string_view name) {

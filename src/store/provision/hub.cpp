@@ -104,18 +104,10 @@ Error Hub::refusal(const std::string& repository, const std::string& revision, c
       .message = fmt::format("{} answered {} for {}", fetch::host_of(options_.endpoint), answer.status, repository)};
 }
 
-Result<Publication> Hub::look_up(const Reference& reference, std::stop_token stop) const {
-  const std::string& repository = reference.name;
-  const std::string wanted = reference.revision.empty() ? "main" : reference.revision;
+Result<Publication> parse_hub_listing(std::string_view text, const std::string& repository) {
   Publication out;
-  if (!options_.token.empty()) out.headers = {"authorization: Bearer " + options_.token};
-  const fetch::Call call{.url = fmt::format("{}/api/models/{}/revision/{}?blobs=true", options_.endpoint,
-                                            fetch::escape(repository, true), fetch::escape(wanted)),
-                         .headers = out.headers};
-  HEARTH_TRY(const auto answer, fetch::get(call, options_.net, kListingBytesMax, stop));
-  if (answer.status != 200) return std::unexpected(refusal(repository, wanted, answer));
   std::string id = repository;
-  const auto report = json::read_object(answer.body, [&](json::Object& in) {
+  const auto report = json::read_object(text, [&](json::Object& in) {
     in.text("id", id);  // in its own letters, or renamed
     in.text("sha", out.revision);
     out.license = license_in(in);
@@ -123,17 +115,36 @@ Result<Publication> Hub::look_up(const Reference& reference, std::stop_token sto
       item.object([&](json::Object& file) { out.files.push_back(read_file(file)); });
     });
   });
+  if (!report) return std::unexpected(report.error());
+  if (out.revision.empty()) return fail(ErrorCode::kBackendError, "it names no commit");
   const auto known = parse_reference("hf:" + id);
-  if (!report || out.revision.empty() || !known || known->name != id)
-    return fail(ErrorCode::kBackendError, fmt::format("{} gave no listing of {}{}", fetch::host_of(options_.endpoint),
-                                                      repository, report ? "" : ": " + report.error().message));
+  if (!known || known->name != id)
+    return fail(ErrorCode::kBackendError, fmt::format("'{}' is no name of a repository", base::one_line(id)));
   out.source = "hf:" + id;
   out.folder = id;
-  out.page = fmt::format("{}/{}", options_.endpoint, id);
-  for (auto& file : out.files)
-    file.url = fmt::format("{}/{}/resolve/{}/{}", options_.endpoint, fetch::escape(id, true),
-                           fetch::escape(out.revision), fetch::escape(file.name, true));
   return out;
+}
+
+Result<Publication> Hub::look_up(const Reference& reference, std::stop_token stop) const {
+  const std::string& repository = reference.name;
+  const std::string wanted = reference.revision.empty() ? "main" : reference.revision;
+  std::vector<std::string> headers;
+  if (!options_.token.empty()) headers = {"authorization: Bearer " + options_.token};
+  const fetch::Call call{.url = fmt::format("{}/api/models/{}/revision/{}?blobs=true", options_.endpoint,
+                                            fetch::escape(repository, true), fetch::escape(wanted)),
+                         .headers = headers};
+  HEARTH_TRY(const auto answer, fetch::get(call, options_.net, kListingBytesMax, stop));
+  if (answer.status != 200) return std::unexpected(refusal(repository, wanted, answer));
+  auto listing = parse_hub_listing(answer.body, repository);
+  if (!listing)
+    return fail(ErrorCode::kBackendError, fmt::format("{} gave no listing of {}: {}", fetch::host_of(options_.endpoint),
+                                                      repository, listing.error().message));
+  listing->headers = std::move(headers);
+  listing->page = fmt::format("{}/{}", options_.endpoint, listing->folder);
+  for (auto& file : listing->files)
+    file.url = fmt::format("{}/{}/resolve/{}/{}", options_.endpoint, fetch::escape(listing->folder, true),
+                           fetch::escape(listing->revision), fetch::escape(file.name, true));
+  return listing;
 }
 
 }  // namespace hearth::store::provision

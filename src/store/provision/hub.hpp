@@ -5,6 +5,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
@@ -24,6 +25,9 @@ struct HubOptions {
 
 // The name of the account that options.token belongs to. kUnauthorized: the hub does not know it; kUnavailable.
 [[nodiscard]] Result<std::string> account_of(const HubOptions& options, std::stop_token stop);
+
+// The answer of GET /api/models/R/revision/V?blobs=true, without addresses of files and page; `repository`: R.
+[[nodiscard]] Result<Publication> parse_hub_listing(std::string_view text, const std::string& repository);
 
 // Repositories of models on the Hugging Face hub, or a server that speaks its API (GET /api/models/R/revision/V,
 // /R/resolve/V/FILE). Blocks. Thread-safe.

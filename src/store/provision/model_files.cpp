@@ -35,10 +35,7 @@ Result<ModelFiles> files_of_folder(const Library& library, const LibraryEntry& e
                             folder.string()),
                 "model");
   ModelFiles out{.id = entry.id(), .source = manifest->source, .license = manifest->license};
-  for (const auto& file : manifest->files) {
-    out.files.push_back({.path = folder / file.name, .known = file});
-    HEARTH_TRY(out.files.back().known.size, size_of(folder / file.name));
-  }
+  for (const auto& file : manifest->files) out.files.push_back({.path = folder / file.name, .known = file});
   return out;
 }
 
@@ -60,12 +57,11 @@ Result<ModelFiles> model_files(const Library& library, std::string_view model) {
   if (manifest && !manifest->license.empty()) out.license = manifest->license;
   for (const auto& path : parts) {
     const std::string name = name_of(path, folder);
-    HEARTH_TRY(const auto size, size_of(path));
-    ModelFiles::File file{.path = path, .known = {.name = name, .size = size}};
     const auto* known = manifest ? manifest->find(name) : nullptr;
-    if (known != nullptr) {
-      if (known->size == size) file.known.digest = known->digest;
-      file.known.settings = known->settings;
+    ModelFiles::File file{.path = path, .known = known != nullptr ? *known : Manifest::File{.name = name}};
+    file.known.revision.clear();  // of its source, and not of the place that it goes to
+    if (known == nullptr) {
+      HEARTH_TRY(file.known.size, size_of(path));
     }
     if (path == entry.path) file.known.settings.merge(entry.settings);
     HEARTH_CHECK(check_file_name(name));

@@ -15,7 +15,8 @@ namespace hearth::store::provision {
 struct ModelFiles {
   struct File {
     std::filesystem::path path;
-    Manifest::File known;  // its name where it is published, size, settings, and the digest if one is known
+    Manifest::File known;  // its name where it is published and settings; size and digest as a manifest has them,
+                           // else the size that it has
   };
   std::string id;
   std::string source;  // that it came from; empty if it was made here

@@ -30,12 +30,6 @@ void tell(const PullOptions& options, PullProgress progress) {
   if (options.on_progress) options.on_progress(progress);
 }
 
-std::uint64_t total(const std::vector<PublishedFile>& files) {
-  std::uint64_t out = 0;
-  for (const auto& file : files) out += file.size.value_or(0);
-  return out;
-}
-
 std::string described(const Publication& published, const Choice& choice) {
   return fmt::format("{}{}, {}: {}", published.source, choice.quantization.empty() ? "" : ":" + choice.quantization,
                      base::human({total(choice.files)}), choice.reason);
@@ -77,14 +71,16 @@ Pulled pulled(const Publication& published, const Choice& choice, const fs::path
           .up_to_date = up_to_date};
 }
 
-// By the manifest; where no digest was published, what came from the same source is taken for the same.
+// By the manifest; where no digest was published, what came from the same source with the same ETag, or without one,
+// is taken for the same.
 bool is_as_published(const Manifest& manifest, const std::string& source, const fs::path& folder,
                      const PublishedFile& file) {
   const auto* known = manifest.find(file.name);
   std::error_code error;
-  if (!file.digest.known() && manifest.source != source) return false;
-  return known != nullptr && known->size == file.size.value_or(known->size) && known->settings == file.settings &&
-         (!file.digest.known() || known->digest == file.digest) &&
+  if (!file.digest.known() && (manifest.source != source || (known != nullptr && known->etag != file.etag)))
+    return false;
+  return known != nullptr && !known->broken && known->size == file.size.value_or(known->size) &&
+         known->settings == file.settings && (!file.digest.known() || known->digest == file.digest) &&
          fs::file_size(folder / file.name, error) == known->size && !error;
 }
 
@@ -121,7 +117,8 @@ Result<FileLock> sole_writer(const Home& home, const std::string& model, const s
   while (true) {
     auto lock = FileLock::try_take(file);
     if (lock || lock.error().code != ErrorCode::kConflict) return lock;
-    if (stop.stop_requested()) return fail(ErrorCode::kCancelled, "stopped waiting for another process, which goes on");
+    if (stop.stop_requested())
+      return fail(ErrorCode::kCancelled, "stopped waiting for who fetches it and goes on: " + lock.error().message);
     waiting();
     std::this_thread::sleep_for(kLockPause);  // flock has no wait that can be interrupted
   }
@@ -240,7 +237,7 @@ Result<Pulled> Provisioner::what_is_here(const Reference& reference) const {
   };
   std::string name = reference.name;
   if (reference.kind == Reference::Kind::kUrl) {
-    HEARTH_TRY(const auto published, web_.look_up(reference, {}));  // asks nobody
+    HEARTH_TRY(const auto published, WebFile::describe(reference));
     name = published.folder;
   } else if (reference.kind == Reference::Kind::kS3) {
     name = S3Address::of(reference).model_name();
@@ -258,7 +255,7 @@ Result<Pulled> Provisioner::what_is_here(const Reference& reference) const {
   for (const auto& file : manifest->files) {
     if (!tagged || file.name.ends_with(tail))
       published.files.push_back(
-          {.name = file.name, .size = file.size, .digest = file.digest, .settings = file.settings});
+          {.name = file.name, .size = file.size, .digest = file.digest, .settings = file.settings, .etag = file.etag});
   }
   if (published.files.empty()) return absent(to_text(reference));
   published.complete = tagged;
@@ -326,16 +323,31 @@ Result<bool> Provisioner::fetch_missing(const Publication& published, const Choi
   for (const auto& file : choice.files) {
     if (!is_as_published(manifest, published.source, folder, file)) missing.push_back(file);
   }
+  const std::string before = manifest.text();
   manifest.source = published.source;
   manifest.revision = reference.revision;
   manifest.license = published.license;
-  if (missing.empty()) return false;
+  for (auto& file : manifest.files) {  // what is there is what was asked for now
+    if (std::ranges::find(choice.files, file.name, &PublishedFile::name) == choice.files.end()) continue;
+    if (std::ranges::find(missing, file.name, &PublishedFile::name) != missing.end()) continue;
+    file.asked = reference.revision;
+    file.revision = published.revision;
+  }
+  if (missing.empty()) {
+    if (manifest.text() != before) HEARTH_CHECK(manifest.save(folder));
+    return false;
+  }
 
   // Files that somebody put there are worth a look before they are fetched.
   progress.phase = PullProgress::Phase::kChecking;
   const auto put = [&](const PublishedFile& file, std::uint64_t size, const fetch::Digest& digest) {
-    manifest.put(
-        {.name = file.name, .size = size, .digest = digest, .revision = published.revision, .settings = file.settings});
+    manifest.put({.name = file.name,
+                  .size = size,
+                  .digest = digest,
+                  .revision = published.revision,
+                  .asked = reference.revision,
+                  .etag = file.digest.known() ? "" : file.etag,
+                  .settings = file.settings});
   };
   std::erase_if(missing, [&](const PublishedFile& file) {
     std::error_code error;
@@ -357,6 +369,7 @@ Result<bool> Provisioner::fetch_missing(const Publication& published, const Choi
                       .digest = file.digest});
   auto how = options_.download;
   how.net = options_.hub.net;
+  how.size_max = ChooseOptions{}.size_max.count;
   how.stop = options.stop;
   progress.phase = PullProgress::Phase::kDownloading;
   progress.files = missing;

@@ -90,6 +90,7 @@ class Provisioner {
         log_(log),
         hub_(options_.hub),
         ollama_(options_.ollama),
+        web_(options_.hub.net),
         s3_client_(options_.s3, clock_),
         s3_(s3_client_) {}
   Provisioner(const Provisioner&) = delete;

@@ -96,6 +96,7 @@ Result<fetch::Answer> S3Client::ask(const S3Address& about, const S3Ask& ask) co
                                                  about.text(), origin.error().message));
   const std::string digest = ask.body.file.empty() ? sha256_hex(ask.body.text) : ask.body_sha256;
   fetch::Outgoing outgoing{.method = ask.method, .call = {}, .body = ask.body};
+  if (!ask.body.file.empty()) outgoing.body.sha256 = ask.body_sha256;
   outgoing.call = [&] {
     const auto request = request_of(place, ask);
     const std::string query = query_text(request.query);
@@ -109,6 +110,7 @@ Result<fetch::Answer> S3Client::ask(const S3Address& about, const S3Ask& ask) co
                          .on_trouble = ask.on_trouble,
                          .stop = ask.stop};
   how.net.stall = std::max(how.net.stall, ask.patience);
+  if (ask.attempts_max > 0) how.net.retry.attempts_max = ask.attempts_max;
   auto answer = fetch::send(outgoing, how);
   if (!answer && answer.error().code == ErrorCode::kUnavailable)
     return fail(ErrorCode::kUnavailable,

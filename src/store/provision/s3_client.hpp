@@ -23,8 +23,9 @@ struct S3Ask {
   S3Pairs query{};
   S3Pairs headers{};  // names in lower case
   fetch::Body body{};
-  std::string body_sha256{};         // hex, of a body from a file; that of a text is computed
+  std::string body_sha256{};         // hex, of a body from a file, which must have it; that of a text is computed
   std::size_t answer_max = 1 << 20;  // bytes
+  int attempts_max = 0;              // 0 = as everywhere
   std::chrono::seconds patience{};   // for an answer that takes its time; 0 = as everywhere
   std::function<void(std::uint64_t)> on_sent{};
   std::function<void(const std::string&)> on_trouble{};

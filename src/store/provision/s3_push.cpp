@@ -1,9 +1,11 @@
 #include "store/provision/s3_push.hpp"
 
+#include <filesystem>
 #include <fmt/format.h>
 
 #include "json/writer.hpp"
 #include "store/provision/hash_files.hpp"
+#include "store/provision/s3_same_model.hpp"
 #include "store/provision/s3_source.hpp"
 
 namespace hearth::store::provision {
@@ -17,9 +19,13 @@ class Push {
       : client_(client), model_(model), to_(to), options_(options) {}
 
   Result<Pushed> run(const base::Clock& clock) {
-    for (const auto& file : model_.files) total_ += file.known.size;
+    for (const auto& file : model_.files) {
+      HEARTH_CHECK(check_known(file));
+      total_ += file.known.size;
+    }
     // Asked first: a wrong key or bucket is said before anything is read.
     HEARTH_TRY(auto there, read_s3_manifest(client_, to_, options_.stop));
+    if (there) HEARTH_CHECK(check_same_model(model_, *there, to_));
     const Manifest before = there ? *there : Manifest{};
     Manifest manifest = there ? *std::move(there) : Manifest{};
     Pushed out{.name = model_.id, .destination = to_.text(), .up_to_date = true};
@@ -32,7 +38,10 @@ class Push {
       done_ += file.known.size;
       out.files.push_back(std::move(sent));
     }
-    manifest.source = model_.source.empty() ? to_.text() : model_.source;
+    if (!model_.source.empty() && model_.source != to_.text())
+      manifest.source = model_.source;
+    else if (manifest.source.empty())
+      manifest.source = to_.text();
     if (!model_.license.empty()) manifest.license = model_.license;
     if (manifest.files == before.files && manifest.source == before.source && manifest.license == before.license)
       return out;
@@ -57,7 +66,8 @@ class Push {
     // What a manifest says is enough to leave a file out, not to upload it.
     out.was_there = is_same();
     if (out.was_there) return out;
-    HEARTH_TRY(out.digest, hash(file));
+    HEARTH_TRY(auto content, hash(file));
+    out.digest = content.sha256;
     out.was_there = is_same();
     if (out.was_there) return out;
     auto how = options_.upload;
@@ -69,24 +79,38 @@ class Push {
             .done = done_ + sent,
             .trouble = trouble});
     };
-    HEARTH_CHECK(
-        upload_to_s3(client_, to_, {.path = file.path, .key = key, .size = out.size, .digest = out.digest}, how));
+    HEARTH_CHECK(upload_to_s3(client_, to_, {.path = file.path, .key = key, .content = std::move(content)}, how));
     return out;
   }
 
-  Result<fetch::Digest> hash(const ModelFiles::File& file) {
-    PushProgress progress{.phase = PushProgress::Phase::kHashing, .file = file.known.name, .total = file.known.size};
-    HEARTH_TRY(auto digest, hash_file(file.path, fetch::Digest::Kind::kSha256, options_.stop, [&](std::uint64_t done) {
-                 progress.done = done;
-                 tell(progress);
-               }));
-    const auto& known = file.known.digest;
-    if (known.kind == fetch::Digest::Kind::kSha256 && known != digest)
-      return fail(ErrorCode::kBackendError,
-                  fmt::format("{} is not what was fetched: it has the digest {}, and {} is known of it; see: hearth "
-                              "models verify {}",
-                              file.path.string(), to_text(digest), to_text(known), model_.id));
-    return digest;
+  // What is cheap to see. The digest is compared before anything of the file is sent.
+  [[nodiscard]] Result<void> check_known(const ModelFiles::File& file) const {
+    std::error_code error;
+    const auto size = std::filesystem::file_size(file.path, error);
+    if (error) return fail(ErrorCode::kIo, fmt::format("cannot read {}: {}", file.path.string(), error.message()));
+    if (size != file.known.size)
+      return damaged(file, fmt::format("it has {} bytes, and {} are known of it", size, file.known.size));
+    if (file.known.broken) return damaged(file, "a check has found other content in it");
+    return {};
+  }
+
+  [[nodiscard]] std::unexpected<Error> damaged(const ModelFiles::File& file, std::string_view why) const {
+    return fail(ErrorCode::kBackendError, fmt::format("{} is not what was fetched: {}; see: hearth models verify {}",
+                                                      file.path.string(), why, model_.id));
+  }
+
+  Result<FileDigests> hash(const ModelFiles::File& file) {
+    const auto& known = file.known;
+    PushProgress progress{.phase = PushProgress::Phase::kHashing, .file = known.name, .total = known.size};
+    HEARTH_TRY(auto content, hash_in_parts(file.path, known.size, part_bytes_of(known.size, options_.upload),
+                                           known.digest.kind, options_.stop, [&](std::uint64_t done) {
+                                             progress.done = done;
+                                             tell(progress);
+                                           }));
+    if (known.digest.known() && known.digest != content.own)
+      return damaged(file, fmt::format("it has the digest {}, and {} is known of it", to_text(content.own),
+                                       to_text(known.digest)));
+    return content;
   }
 
   void tell(const PushProgress& progress) const {

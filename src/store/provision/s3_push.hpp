@@ -49,8 +49,9 @@ struct Pushed {
 [[nodiscard]] std::string to_json(const Pushed& pushed);
 
 // Uploads what is not at `to` yet with the same size and digest, and last a hearth.json that names it: whoever pulls
-// finds a complete model or none. Models that the hearth.json there names already stay. Blocks. Errors: as
-// upload_to_s3; kInvalidRequest: `to` is no prefix; kBackendError: a file here is not what its manifest says.
+// finds a complete model or none. Other quantisations that the hearth.json there names stay. Blocks. Errors:
+// as upload_to_s3; kInvalidRequest: `to` is no prefix; kBackendError: a file here is not what its manifest says;
+// kConflict: another model is there.
 [[nodiscard]] Result<Pushed> push_to_s3(const S3Client& client, const ModelFiles& model, const S3Address& to,
                                         const base::Clock& clock, const PushOptions& options);
 

@@ -1,7 +1,9 @@
 #include "store/provision/s3_push.hpp"
 
 #include <fmt/format.h>
+#include <functional>
 #include <gtest/gtest.h>
+#include <latch>
 #include <map>
 #include <mutex>
 
@@ -38,7 +40,8 @@ class Bucket {
     const auto it = objects_.find(key);
     return it == objects_.end() ? std::string() : it->second.content;
   }
-  std::string refuse;  // requests whose address has this in it
+  std::string refuse;                         // requests whose address has this in it
+  std::function<void(const Seen&)> before{};  // every answer
 
  private:
   struct Object {
@@ -46,6 +49,7 @@ class Bucket {
     std::string digest;
   };
   Reply answer(const Seen& seen) {
+    if (before) before(seen);
     const std::scoped_lock lock(mutex_);
     const auto question = seen.path.find('?');
     const std::string key = seen.path.substr(3, question - 3);
@@ -94,14 +98,23 @@ class S3Push : public ::testing::Test {
   Result<Pushed> push(std::stop_token stop = {}) {
     PushOptions how{.upload = {.connections = 3, .part_bytes = 1 << 20}, .on_progress = {}, .stop = std::move(stop)};
     how.upload.part_bytes = part_bytes_;
-    how.on_progress = [&](const PushProgress& progress) { last_ = progress; };
+    how.upload.give_up_max = give_up_max_;
+    how.on_progress = [&](const PushProgress& progress) {
+      last_ = progress;
+      const bool hashed = progress.phase == PushProgress::Phase::kHashing && progress.done == progress.total;
+      if (hashed && on_hashed_) on_hashed_();
+    };
     return push_to_s3(bucket_.client(), model_, {.bucket = "b", .prefix = "x/m"}, kClock, how);
   }
   TestFolder folder_;
   ModelFiles model_;
   std::string content_;
-  Bucket bucket_;
+  std::stop_source stop_;
+  std::latch released_{1};
+  Bucket bucket_;  // its threads may look at the two
   std::uint64_t part_bytes_ = 16 << 20;
+  std::chrono::milliseconds give_up_max_{5'000};
+  std::function<void()> on_hashed_;  // of each file
   PushProgress last_;
 };
 
@@ -157,21 +170,96 @@ TEST_F(S3Push, AStopIsNoSuccess) {
 }
 
 TEST_F(S3Push, OtherModelsOfTheManifestStay) {
+  model_.source = "hf:org/m";
   ASSERT_TRUE(push());
   model_.files.clear();
-  add("b.gguf", "b");
+  add("a-Q4_0.gguf", "b");
+  ASSERT_TRUE(push());
+  model_.source = "";  // quantised here
+  add("a-Q8_0.gguf", "c");
   ASSERT_TRUE(push());
   const auto manifest = Manifest::parse(bucket_.content("x/m/hearth.json"));
   ASSERT_TRUE(manifest);
-  EXPECT_EQ(manifest->files.size(), 3U);
+  EXPECT_EQ(manifest->files.size(), 4U);
+  EXPECT_EQ(manifest->source, "hf:org/m");
+}
+
+TEST_F(S3Push, AnotherModelIsNotMixedIn) {
+  model_.source = "hf:org/m";
+  ASSERT_TRUE(push());
+  const auto before = bucket_.content("x/m/hearth.json");
+  model_.source = "hf:org/other";
+  model_.files.clear();
+  add("b.gguf", "b");
+  const auto pushed = push();
+  ASSERT_FALSE(pushed);
+  EXPECT_EQ(pushed.error().code, ErrorCode::kConflict);
+  EXPECT_NE(pushed.error().message.find("holds hf:org/m already"), std::string::npos) << pushed.error().message;
+  EXPECT_EQ(bucket_.content("x/m/hearth.json"), before);
+  EXPECT_EQ(bucket_.content("x/m/b.gguf"), "");
 }
 
 TEST_F(S3Push, DamagedFilesAreNotPushed) {
-  model_.files[0].known.digest = {.kind = fetch::Digest::Kind::kSha256, .hex = std::string(64, '0')};
-  const auto pushed = push();
+  const auto fine = model_.files[0].known;
+  for (const auto& spoil : std::vector<std::function<void(Manifest::File&)>>{
+           [](auto& file) { file.digest = {fetch::Digest::Kind::kSha256, std::string(64, '0')}; },
+           [](auto& file) { file.digest = {fetch::Digest::Kind::kGitBlob, std::string(40, '0')}; },
+           [](auto& file) { ++file.size; },
+           [](auto& file) { file.broken = true; },
+       }) {
+    auto& known = model_.files[0].known = fine;
+    spoil(known);
+    const auto pushed = push();
+    ASSERT_FALSE(pushed);
+    EXPECT_EQ(pushed.error().code, ErrorCode::kBackendError) << pushed.error().message;
+    EXPECT_NE(pushed.error().message.find("hearth models verify m"), std::string::npos) << pushed.error().message;
+    EXPECT_EQ(bucket_.count("PUT"), 0U);
+  }
+}
+
+TEST_F(S3Push, DigestsOfGitAreComparedAndPublishedAsSha256) {
+  fetch::Hasher git(fetch::Digest::Kind::kGitBlob, content_.size());
+  git.add(content_);
+  model_.files[0].known.digest = git.finish();
+  for (const std::uint64_t part_bytes : {16 << 20, 150'000}) {
+    part_bytes_ = part_bytes;
+    const auto pushed = push();
+    ASSERT_TRUE(pushed) << pushed.error().message;
+    EXPECT_EQ(pushed->files[0].digest.hex, sha256_hex(content_));
+  }
+}
+
+// However a server checks: the object never says a digest that its content does not have.
+TEST_F(S3Push, AFileThatChangesMeanwhileLeavesNothing) {
+  for (const std::uint64_t part_bytes : {16 << 20, 150'000}) {
+    part_bytes_ = part_bytes;
+    folder_.touch("a.gguf", content_);
+    on_hashed_ = [&] { folder_.touch("a.gguf", std::string(content_.size(), 'x')); };
+    const auto pushed = push();
+    ASSERT_FALSE(pushed);
+    EXPECT_EQ(pushed.error().code, ErrorCode::kConflict) << pushed.error().message;
+    EXPECT_NE(pushed.error().message.find("push it again"), std::string::npos) << pushed.error().message;
+    EXPECT_EQ(bucket_.content("x/m/a.gguf"), "");
+    EXPECT_EQ(bucket_.content("x/m/hearth.json"), "");
+  }
+  EXPECT_EQ(bucket_.count("DELETE"), 1U);
+}
+
+TEST_F(S3Push, AStopDoesNotWaitForTheServer) {
+  part_bytes_ = 150'000;
+  give_up_max_ = std::chrono::milliseconds(500);
+  bucket_.before = [this](const Seen& seen) {
+    if (seen.path.contains("partNumber=4")) stop_.request_stop();
+    if (seen.method == "DELETE") released_.wait();
+  };
+  const auto before = std::chrono::steady_clock::now();
+  const auto pushed = push(stop_.get_token());
+  released_.count_down();
+  EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(20))
+      << "a silent server is given up after 30";
   ASSERT_FALSE(pushed);
-  EXPECT_NE(pushed.error().message.find("hearth models verify m"), std::string::npos) << pushed.error().message;
-  EXPECT_EQ(bucket_.count("PUT"), 0U);
+  EXPECT_EQ(pushed.error().code, ErrorCode::kCancelled);
+  EXPECT_EQ(bucket_.count("DELETE"), 1U) << "asked once, and not waited for";
 }
 
 }  // namespace

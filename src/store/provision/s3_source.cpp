@@ -63,7 +63,7 @@ std::vector<PublishedFile> s3_files(const std::vector<S3Object>& objects, std::v
     if (object.key.empty() || object.key.ends_with('/') || object.key == kManifestName ||
         std::ranges::any_of(deeper, holds))
       continue;
-    out.push_back({.name = object.key, .size = object.size, .digest = {}});
+    out.push_back({.name = object.key, .size = object.size, .digest = {}, .etag = object.etag});
   }
   return out;
 }

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "base/strings.hpp"
-#include "store/provision/hash_files.hpp"
 #include "store/provision/s3_xml.hpp"
 
 namespace hearth::store::provision {
@@ -31,9 +30,7 @@ class Uploading {
  public:
   Uploading(const S3Client& client, const S3Address& to, const S3Upload& file, const S3UploadOptions& options)
       : client_(client), to_(to), file_(file), options_(options) {
-    const auto least = (file.size + kPartsMax - 1) / kPartsMax;
-    part_bytes_ = least <= options.part_bytes ? options.part_bytes : (least + kPartUnit - 1) / kPartUnit * kPartUnit;
-    const auto count = std::max<std::uint64_t>((file.size + part_bytes_ - 1) / part_bytes_, 1);
+    const auto count = std::max<std::size_t>(file.content.parts.size(), 1);  // one request also of an empty file
     etags_.resize(count);
     sent_ = std::vector<std::atomic<std::uint64_t>>(count);
   }
@@ -52,7 +49,7 @@ class Uploading {
   [[nodiscard]] S3Ask ask(std::string method, S3Pairs query) const {
     return {.method = std::move(method), .key = file_.key, .query = std::move(query), .stop = stop_.get_token()};
   }
-  [[nodiscard]] S3Pairs metadata() const { return {{kS3DigestHeader, file_.digest.hex}}; }
+  [[nodiscard]] S3Pairs metadata() const { return {{kS3DigestHeader, file_.content.sha256.hex}}; }
 
   Result<void> begin() {
     auto request = ask("POST", {{"uploads", ""}});
@@ -105,24 +102,27 @@ class Uploading {
   }
 
   Result<void> send(std::size_t part) {
-    const std::uint64_t offset = part * part_bytes_;
-    const auto size = std::min(part_bytes_, file_.size - offset);
+    const auto& content = file_.content;
+    const std::uint64_t offset = part * content.part_bytes;
+    const auto size = std::min(content.part_bytes, content.size - offset);
     const bool whole = etags_.size() == 1;
-    auto digest = whole ? Result<fetch::Digest>(file_.digest) : hash_part(file_.path, offset, size, stop_.get_token());
-    if (!digest) return std::unexpected(std::move(digest).error());
     auto request = ask("PUT", {});
     if (whole)
       request.headers = metadata();
     else
       request.query = {{"partNumber", fmt::format("{}", part + 1)}, {"uploadId", upload_id_}};
     if (size > 0) request.body = {.file = file_.path, .offset = offset, .size = size};
-    request.body_sha256 = digest->hex;
+    request.body_sha256 = whole ? content.sha256.hex : content.parts[part].hex;
     request.on_sent = [this, part](std::uint64_t bytes) { sent_[part] = bytes; };
     request.on_trouble = [this](const std::string& what) {
       const std::scoped_lock lock(mutex_);
       trouble_ = what;
     };
-    HEARTH_TRY(const auto answer, client_.ask(to_, request));
+    auto answered = client_.ask(to_, request);
+    if (!answered && answered.error().code == ErrorCode::kConflict)
+      return fail(ErrorCode::kConflict,
+                  fmt::format("{} has changed while it was uploaded; push it again", file_.path.string()));
+    HEARTH_TRY(const auto answer, std::move(answered));
     sent_[part] = size;
     etags_[part] = header_of(answer, "etag");
     const std::scoped_lock lock(mutex_);
@@ -142,15 +142,25 @@ class Uploading {
     // Where an answer was lost, the second attempt finds no upload any more, but the object.
     if (answer.error().code == ErrorCode::kNotFound) {
       const auto there = client_.head(to_, file_.key, options_.stop);
-      if (there && *there && (*there)->size == file_.size && (*there)->digest == file_.digest) return {};
+      if (there && *there && (*there)->size == file_.content.size && (*there)->digest == file_.content.sha256)
+        return {};
     }
     return std::unexpected(answer.error());
   }
 
-  // Also after a stop: parts that nobody ends cost their owner money.
+  // Also after a stop: parts that nobody ends cost their owner money. But who stops does not want to wait.
   void abort() {
+    std::stop_source late;
+    std::mutex mutex;
+    std::condition_variable_any never;
+    const std::jthread timer([&](const std::stop_token& done) {
+      std::unique_lock lock(mutex);
+      never.wait_for(lock, done, options_.give_up_max, [] { return false; });
+      late.request_stop();
+    });
     auto request = ask("DELETE", {{"uploadId", upload_id_}});
-    request.stop = {};
+    request.attempts_max = options_.stop.stop_requested() ? 1 : 0;
+    request.stop = late.get_token();
     (void)client_.ask(to_, request);
   }
 
@@ -165,7 +175,6 @@ class Uploading {
   const S3Address& to_;
   const S3Upload& file_;
   const S3UploadOptions& options_;
-  std::uint64_t part_bytes_ = 0;
   std::string upload_id_;
   std::vector<std::string> etags_;                // each written by the thread that has the part
   std::vector<std::atomic<std::uint64_t>> sent_;  // bytes of each part
@@ -180,16 +189,14 @@ class Uploading {
 
 }  // namespace
 
+std::uint64_t part_bytes_of(std::uint64_t size, const S3UploadOptions& options) {
+  const auto least = (size + kPartsMax - 1) / kPartsMax;
+  return least <= options.part_bytes ? options.part_bytes : (least + kPartUnit - 1) / kPartUnit * kPartUnit;
+}
+
 Result<void> upload_to_s3(const S3Client& client, const S3Address& to, const S3Upload& file,
                           const S3UploadOptions& options) {
-  std::error_code error;
-  const auto time = std::filesystem::last_write_time(file.path, error);
-  Uploading uploading(client, to, file, options);
-  HEARTH_CHECK(uploading.run());
-  if (error || std::filesystem::last_write_time(file.path, error) != time || error)
-    return fail(ErrorCode::kConflict,
-                fmt::format("{} has changed while it was uploaded; push it again", file.path.string()));
-  return {};
+  return Uploading(client, to, file, options).run();
 }
 
 }  // namespace hearth::store::provision

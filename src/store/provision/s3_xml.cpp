@@ -30,6 +30,7 @@ Result<S3Listing> S3Listing::parse(std::string_view text) {
     S3Object object{.key = item.child_value("Key")};
     if (object.key.empty() || !size || *size < 0) return no_listing("an object without a key or a size");
     object.size = static_cast<std::uint64_t>(*size);
+    object.etag = item.child_value("ETag");
     out.objects.push_back(std::move(object));
   }
   if (root.child("IsTruncated").text().as_bool()) {

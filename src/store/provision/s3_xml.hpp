@@ -15,6 +15,7 @@ namespace hearth::store::provision {
 struct S3Object {
   std::string key;
   std::uint64_t size = 0;  // bytes
+  std::string etag{};
   friend bool operator==(const S3Object&, const S3Object&) = default;
 };
 

@@ -12,7 +12,7 @@ TEST(S3Xml, Listings) {
 <Contents><Key>m/a &amp; b.gguf</Key><Size>4920734272</Size><ETag>&quot;x&quot;</ETag></Contents>
 <Contents><Key>m/empty</Key><Size>0</Size></Contents></ListBucketResult>)");
   ASSERT_TRUE(page) << page.error().message;
-  EXPECT_EQ(page->objects, (std::vector<S3Object>{{"m/a & b.gguf", 4920734272}, {"m/empty", 0}}));
+  EXPECT_EQ(page->objects, (std::vector<S3Object>{{"m/a & b.gguf", 4920734272, "\"x\""}, {"m/empty", 0, ""}}));
   EXPECT_EQ(page->next, "1/x=&");
   const auto last = S3Listing::parse("<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>");
   ASSERT_TRUE(last);

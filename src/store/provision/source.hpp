@@ -20,8 +20,19 @@ struct PublishedFile {
   fetch::Digest digest;
   std::string url{};
   domain::ModelSettings settings{};  // of weights that are published with them
+  std::string etag{};                // changes with the content, where no digest is published
   friend bool operator==(const PublishedFile&, const PublishedFile&) = default;
 };
+
+// Bytes of all whose size is known; UINT64_MAX where they are more than any disk has.
+[[nodiscard]] inline std::uint64_t total(const std::vector<PublishedFile>& files) {
+  std::uint64_t out = 0;
+  for (const auto& file : files) {
+    const auto size = file.size.value_or(0);
+    out = size > UINT64_MAX - out ? UINT64_MAX : out + size;
+  }
+  return out;
+}
 
 // What a source has under one name.
 struct Publication {

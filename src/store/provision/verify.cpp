@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/files.hpp"
+#include "json/reader.hpp"
 #include "json/writer.hpp"
 #include "store/fetch/hash_threads.hpp"
 #include "store/file_lock.hpp"
@@ -16,6 +17,7 @@
 #include "store/manifest.hpp"
 #include "store/openvino_ir.hpp"
 #include "store/safetensors.hpp"
+#include "store/scan.hpp"
 
 namespace hearth::store::provision {
 
@@ -45,6 +47,7 @@ struct Check {
   std::uint64_t size = 0;
   fs::path folder;                  // with the manifest that names it; empty: it is another program's
   std::string name;                 // there
+  bool broken = false;              // by the manifest
   std::vector<std::size_t> models;  // indices
 };
 
@@ -120,7 +123,9 @@ class Verifier {
     for (const auto& file : manifest.files) {
       const auto path = folder / file.name;
       const bool is_gguf = path.extension() == ".gguf";
-      if (is_gguf && std::ranges::find(weights, path) == weights.end()) continue;
+      const bool ours = is_projector(file.name) ? goes_with(file.name, weights.front().string())
+                                                : std::ranges::find(weights, path) != weights.end();
+      if (is_gguf && !ours) continue;
       out_[index].digests_known = true;
       std::error_code error;
       const auto size = fs::file_size(path, error);
@@ -145,6 +150,7 @@ class Verifier {
              .size = file.size,
              .folder = folder,
              .name = file.name,
+             .broken = file.broken,
              .models = std::move(check.models)};
     check.models.push_back(index);
   }
@@ -187,7 +193,7 @@ class Verifier {
       if (!digest) return false;
       ::close(r.fd);
       done_ += r.check->size;
-      if (*digest && **digest != r.check->expected) forget(*r.check);
+      if (*digest) remember(*r.check, **digest != r.check->expected);
       for (const auto model : r.check->models) {
         if (!*digest)
           problem(model, r.check->path, std::nullopt, digest->error().message);
@@ -200,15 +206,17 @@ class Verifier {
     });
   }
 
-  // What the manifest no longer names is fetched by the next pull. Whoever writes the model just now knows better.
-  void forget(const Check& check) const {
-    if (check.folder.empty()) return;
+  // What the manifest calls broken is fetched by the next pull. Whoever writes the model just now knows better.
+  void remember(const Check& check, bool broken) const {
+    if (check.folder.empty() || check.broken == broken) return;
     const auto lock =
         FileLock::try_take(library_.home().model_lock(fs::relative(check.folder, library_.home().models).string()));
     if (!lock) return;
     auto manifest = Manifest::load(check.folder);
     if (!manifest || !*manifest) return;
-    std::erase_if((*manifest)->files, [&](const Manifest::File& file) { return file.name == check.name; });
+    for (auto& file : (*manifest)->files) {
+      if (file.name == check.name && file.digest == check.expected) file.broken = broken;
+    }
     (void)(*manifest)->save(check.folder);  // without it the file is checked and fetched all the same
   }
 
@@ -260,6 +268,29 @@ std::string to_json(const std::vector<Verified>& verified) {
   }
   w.end_array();
   return std::move(w).take();
+}
+
+Result<std::vector<Verified>> verified_from_json(std::string_view text) {
+  HEARTH_TRY(const auto value, json::parse(text));
+  std::vector<Verified> out;
+  json::Report report;
+  json::Item(value, "", report).each([&](const json::Item& item) {
+    Verified verified;
+    item.object([&](json::Object& in) {
+      verified.reference = in.required_text("reference");
+      if (const auto known = in.get("digests_known")) verified.digests_known = known->boolean();
+      in.each("problems", [&](const json::Item& each) {
+        each.object([&](json::Object& p) {
+          Problem problem{.file = p.required_text("file"), .offset = {}, .what = p.required_text("what")};
+          if (const auto at = p.get("offset")) problem.offset = static_cast<std::uint64_t>(at->integer(0));
+          verified.problems.push_back(std::move(problem));
+        });
+      });
+    });
+    out.push_back(std::move(verified));
+  });
+  if (report.error) return std::unexpected(*std::move(report.error));
+  return out;
 }
 
 }  // namespace hearth::store::provision

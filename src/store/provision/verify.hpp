@@ -5,6 +5,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
@@ -31,12 +32,14 @@ struct VerifyOptions {
 };
 
 // Checks models: the structure of the weight files against their length, all parts of split ones, and the digests of
-// every file that the model's manifest names. What is broken is taken out of the manifest, so that a pull fetches it
+// every file that the model's manifest names. What is broken is marked in the manifest, so that a pull fetches it
 // again. Files are hashed side by side, one per processor. Blocks. kCancelled.
 [[nodiscard]] Result<std::vector<Verified>> verify(const Library& library, const std::vector<LibraryEntry>& models,
                                                    const VerifyOptions& options);
 
 // [{reference, ok, digests_known, problems: [{file, offset?, what}]}]
 [[nodiscard]] std::string to_json(const std::vector<Verified>& verified);
+// The same read back. kInvalidRequest.
+[[nodiscard]] Result<std::vector<Verified>> verified_from_json(std::string_view text);
 
 }  // namespace hearth::store::provision

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -7,7 +8,7 @@
 #include "store/library.hpp"
 #include "store/reference.hpp"
 
-namespace hearth::store::provision {
+namespace hearth::store {
 
 // A model that came from a source, and what would fetch it again.
 struct Installed {
@@ -15,9 +16,12 @@ struct Installed {
   Reference reference;
 };
 
-// Those of `entries` that a manifest says the source of; imports, bundled models and what was made here have none.
-// kIo, kInvalidRequest: a manifest cannot be read.
+// By the manifest in the model's folder. Nothing for imports, bundled models and what was made here.
+// kIo, kInvalidRequest: the manifest cannot be read.
+[[nodiscard]] Result<std::optional<Reference>> reference_of(const Library& library, const LibraryEntry& entry);
+
+// Those of `entries` that have a source.
 [[nodiscard]] Result<std::vector<Installed>> installed(const Library& library,
                                                        const std::vector<LibraryEntry>& entries);
 
-}  // namespace hearth::store::provision
+}  // namespace hearth::store

@@ -1,0 +1,42 @@
+#include "store/installed.hpp"
+
+#include "store/manifest.hpp"
+
+namespace hearth::store {
+
+Result<std::optional<Reference>> reference_of(const Library& library, const LibraryEntry& entry) {
+  if (entry.origin != LibraryEntry::Origin::kFolder) return std::nullopt;
+  const auto folder = library.home().models / entry.name.path();
+  HEARTH_TRY(const auto manifest, Manifest::load(folder));
+  const std::string file = entry.path.lexically_relative(folder).generic_string();
+  const auto* const known = manifest ? manifest->find(file) : nullptr;
+  if (known == nullptr) return std::nullopt;
+  auto reference = parse_reference(manifest->source);
+  if (!reference) return std::nullopt;         // made here
+  const bool chosen = entry.format == "gguf";  // of other formats there is one
+  switch (reference->kind) {
+    case Reference::Kind::kHub:
+      reference->revision = known->asked;
+      if (chosen) reference->selector = file;
+      break;
+    case Reference::Kind::kOllama: reference->selector = entry.name.tag(); break;
+    case Reference::Kind::kS3:
+      if (chosen) reference->selector = entry.path.filename().string();
+      break;
+    case Reference::Kind::kUrl: break;
+    case Reference::Kind::kName:
+    case Reference::Kind::kFile: return std::nullopt;
+  }
+  return *std::move(reference);
+}
+
+Result<std::vector<Installed>> installed(const Library& library, const std::vector<LibraryEntry>& entries) {
+  std::vector<Installed> out;
+  for (const auto& entry : entries) {
+    HEARTH_TRY(auto reference, reference_of(library, entry));
+    if (reference) out.push_back({.id = entry.id(), .reference = *std::move(reference)});
+  }
+  return out;
+}
+
+}  // namespace hearth::store
