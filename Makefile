@@ -6,7 +6,7 @@ BUILD = build/$(PRESET)
 export CCACHE_BASEDIR = $(CURDIR)
 export CCACHE_NOHASHDIR = 1
 
-.PHONY: run build test test-fast functional tsan fuzz install format format-check layers tidy bench bench-peers ember clean
+.PHONY: run build test test-fast functional tsan fuzz install format format-check layers tidy bench bench-peers bench-store ember clean
 
 run: build
 	$(BUILD)/bin/hearth serve
@@ -51,6 +51,11 @@ tidy: build/.setup-dev
 
 bench: build build/.setup-dev
 	bench/run
+
+# Needs the packages nginx-light and aria2, and the test clients (scripts/functional makes them).
+bench-store: build
+	bench/store
+	bench/models
 
 bench-peers: build/.setup-dev
 	scripts/llama llama-server llama-bench llama-batched-bench

@@ -1,13 +1,13 @@
+#include <algorithm>
 #include <cstdio>
 #include <fmt/format.h>
+#include <iterator>
 
 #include "base/bytes.hpp"
 #include "base/strings.hpp"
 #include "cli/commands.hpp"
 #include "cli/model_source.hpp"
 #include "cli/terminal.hpp"
-#include "json/reader.hpp"
-#include "json/writer.hpp"
 #include "store/disk_usage.hpp"
 
 namespace hearth::cli {
@@ -29,33 +29,36 @@ Result<store::DiskUsage> usage_of(const Context& context) {
   return store::disk_usage_from_json(text);
 }
 
-int show_usage(Context& context, const NoOptions&) {
-  const auto usage = usage_of(context);
-  if (!usage) return report(usage.error());
+int print_usage(const Context& context, const store::DiskUsage& usage) {
   if (context.globals.json) {
-    fmt::print("{}\n", store::to_json(*usage));
+    fmt::print("{}\n", store::to_json(usage));
     return kExitOk;
   }
   std::vector<std::vector<std::string>> rows;
-  for (const auto& model : usage->models)
-    rows.push_back({model.reference, base::human({model.size}), model.unfinished ? "not all there yet" : ""});
-  rows.push_back({"all files", base::human({usage->total_size}), ""});
-  print_table({"MODEL", "SIZE", ""}, rows, {1});
+  for (const auto& model : usage.models)
+    rows.push_back({model.reference, base::human({model.size}), model.unfinished ? "not all there yet" : model.source});
+  rows.push_back({"all files", base::human({usage.total_size}), ""});
+  print_table({"MODEL", "SIZE", "FROM"}, rows, {1});
   return kExitOk;
 }
 
-// Deletes what was downloaded; says each name.
-int remove(const Context& context, const std::vector<std::string>& refs) {
-  json::Writer w;
-  w.begin_object().key("deleted").begin_array();
-  for (const auto& ref : refs) {
-    if (const auto done = ModelSource(context).remove(ref); !done) return report(done.error());
-    w.value(ref);
-    if (!context.globals.quiet && !context.globals.json) fmt::print("deleted {}\n", ref);
-  }
-  w.end_array().end_object();
-  if (context.globals.json) fmt::print("{}\n", w.text());
-  return kExitOk;
+int show_usage(Context& context, const NoOptions&) {
+  const auto usage = usage_of(context);
+  return usage ? print_usage(context, *usage) : report(usage.error());
+}
+
+// What could be fetched again, and what fetches that were broken off have left.
+Result<store::DiskUsage> downloads(const Context& context) {
+  HEARTH_TRY(auto usage, usage_of(context));
+  std::erase_if(usage.models, [](const store::DiskUsage::Model& model) { return !model.is_download(); });
+  usage.total_size = 0;
+  for (const auto& model : usage.models) usage.total_size += model.size;
+  return usage;
+}
+
+int show_downloads(Context& context, const NoOptions&) {
+  const auto usage = downloads(context);
+  return usage ? print_usage(context, *usage) : report(usage.error());
 }
 
 // Whether the person at the terminal says yes; without one, nobody does.
@@ -69,48 +72,47 @@ bool agrees(std::string_view question) {
 }
 
 int clear(Context& context, const ClearCommand& options) {
-  const auto usage = usage_of(context);
+  const auto usage = downloads(context);
   if (!usage) return report(usage.error());
   std::vector<std::string> refs;
-  std::uint64_t size = 0;
-  for (const auto& model : usage->models) {
-    refs.insert(refs.end(), model.names.begin(), model.names.end());
-    size += model.size;
-  }
-  const std::string what = fmt::format("{} downloaded model(s), {}", usage->models.size(), base::human({size}));
+  for (const auto& model : usage->models) refs.insert(refs.end(), model.names.begin(), model.names.end());
+  const std::string what =
+      fmt::format("{} downloaded model(s), {}", usage->models.size(), base::human({usage->total_size}));
   if (!refs.empty() && !options.yes && !agrees(fmt::format("delete {}?", what)))
     return report(Error{.code = ErrorCode::kInvalidRequest,
                         .message = fmt::format("kept {}; to delete them: hearth cache clear --yes", what)});
-  return remove(context, refs);
+  return delete_models(context, refs);
 }
 
-// An import is somebody's file, and no download.
+// By the names of what was downloaded: an import or a model that was made can have the name without a tag.
 int delete_downloaded(Context& context, const DeleteCommand& options) {
-  const auto usage = usage_of(context);
+  const auto usage = downloads(context);
   if (!usage) return report(usage.error());
+  std::vector<std::string> meant;
   for (const auto& ref : options.refs) {
-    const auto is_it = [&](const store::DiskUsage::Model& model) {
-      const auto path = std::string_view(ref).substr(0, model.reference.size());
-      return base::equals_ignore_case(path, model.reference) && (path.size() == ref.size() || ref[path.size()] == ':');
-    };
-    if (std::ranges::none_of(usage->models, is_it))
+    const auto before = meant.size();
+    for (const auto& model : usage->models) {
+      const bool whole = base::equals_ignore_case(ref, model.reference);
+      std::ranges::copy_if(model.names, std::back_inserter(meant),
+                           [&](const std::string& name) { return whole || base::equals_ignore_case(ref, name); });
+    }
+    if (meant.size() == before)
       return report(Error{.code = ErrorCode::kModelNotFound,
                           .message = fmt::format("model '{}' was not downloaded; see what was with: hearth cache list",
                                                  base::one_line(ref))});
   }
-  return remove(context, options.refs);
+  return delete_models(context, meant);
 }
 
 }  // namespace
 
 void add_cache(CLI::App& app, CLI::App& models, Command& command) {
   const auto nothing = [](CLI::App&, NoOptions&) {};
-  const std::string usage_help = "what the downloaded models take";
-  add_command<NoOptions>(models, command, "disk-usage", usage_help, nothing, show_usage);
+  add_command<NoOptions>(models, command, "disk-usage", "what the models in the store take", nothing, show_usage);
   CLI::App* cache = app.add_subcommand("cache", "the downloaded models");
   cache->require_subcommand(1);
   cache->fallthrough();
-  add_command<NoOptions>(*cache, command, "list", usage_help, nothing, show_usage);
+  add_command<NoOptions>(*cache, command, "list", "what they take, and where they came from", nothing, show_downloads);
   add_command<ClearCommand>(
       *cache, command, "clear", "delete all of them, and what downloads have left; imports stay",
       [](CLI::App& sub, ClearCommand& o) { sub.add_flag("--yes", o.yes, "without asking"); }, clear);

@@ -139,18 +139,7 @@ int import_model(Context& context, const ImportOptions& options) {
   return kExitOk;
 }
 
-int delete_models(Context& context, const RefsOptions& options) {
-  json::Writer w;
-  w.begin_object().key("deleted").begin_array();
-  for (const auto& ref : options.refs) {
-    if (const auto done = ModelSource(context).remove(ref); !done) return report(done.error());
-    w.value(ref);
-    if (!context.globals.quiet && !context.globals.json) fmt::print("deleted {}\n", ref);
-  }
-  w.end_array().end_object();
-  if (context.globals.json) fmt::print("{}\n", w.text());
-  return kExitOk;
-}
+int delete_named(Context& context, const RefsOptions& options) { return delete_models(context, options.refs); }
 
 int copy_model(Context& context, const CopyOptions& options) {
   if (const auto done = ModelSource(context).copy(options.from, options.to); !done) return report(done.error());
@@ -241,6 +230,23 @@ void declare_import(CLI::App& sub, ImportOptions& o) {
 
 }  // namespace
 
+int delete_models(const Context& context, const std::vector<std::string>& refs) {
+  json::Writer w;
+  w.begin_object().key("deleted").begin_array();
+  int code = kExitOk;
+  for (const auto& ref : refs) {
+    if (const auto done = ModelSource(context).remove(ref); !done) {
+      code = report(done.error());
+      continue;
+    }
+    w.value(ref);
+    if (!context.globals.quiet && !context.globals.json) fmt::print("deleted {}\n", ref);
+  }
+  w.end_array().end_object();
+  if (context.globals.json) fmt::print("{}\n", w.text());
+  return code;
+}
+
 void add_models(CLI::App& app, Command& command) {
   CLI::App* models = add_command<NoOptions>(app, command, "models", "models that are loaded now; or manage them",
                                             declare_nothing, show_loaded);
@@ -253,7 +259,7 @@ void add_models(CLI::App& app, Command& command) {
   add_command<ListOptions>(*models, command, "list", list_help, declare_list, list_models);
   add_command<RefOptions>(*models, command, "info", info_help, declare_ref, show_model);
   add_command<ImportOptions>(*models, command, "import", import_help, declare_import, import_model);
-  add_command<RefsOptions>(*models, command, "delete", delete_help, declare_refs, delete_models);
+  add_command<RefsOptions>(*models, command, "delete", delete_help, declare_refs, delete_named);
   add_pull(app, *models, command);
   add_push(app, *models, command);
   add_store(*models, command);
@@ -263,7 +269,7 @@ void add_models(CLI::App& app, Command& command) {
   add_command<ListOptions>(app, command, "list", list_help, declare_list, list_models);
   add_command<RefOptions>(app, command, "show", info_help, declare_ref, show_model);
   add_command<ImportOptions>(app, command, "import", import_help, declare_import, import_model);
-  add_command<RefsOptions>(app, command, "delete", delete_help, declare_refs, delete_models)->alias("rm");
+  add_command<RefsOptions>(app, command, "delete", delete_help, declare_refs, delete_named)->alias("rm");
   add_command<CreateOptions>(
       app, command, "create", "a model of your own: another one with settings, by a Modelfile",
       [](CLI::App& sub, CreateOptions& o) {

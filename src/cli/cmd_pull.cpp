@@ -32,15 +32,20 @@ Result<void> tell(const Context& context, const json::Value& pulled) {
 
 int pull(Context& context, const PullCommand& options) {
   boost::json::array all;
+  int code = kExitOk;
   for (const auto& reference : options.refs) {
     auto pulled = pull_model(context, reference, options.folder);
-    if (!pulled) return context.remote_asked() ? report(pulled.error()) : report_with_remedy(pulled.error(), "");
-    const auto told = tell(context, *pulled);
-    if (!told) return report(told.error());
-    all.push_back(*std::move(pulled));
+    if (pulled) {
+      if (const auto told = tell(context, *pulled); !told) return report(told.error());
+      all.push_back(*std::move(pulled));
+      continue;
+    }
+    // One that cannot be had is no reason to leave out the others; Ctrl-C is.
+    code = context.remote_asked() ? report(pulled.error()) : report_with_remedy(pulled.error(), "");
+    if (pulled.error().code == ErrorCode::kCancelled) return code;
   }
-  if (context.globals.json) fmt::print("{}\n", json::to_text(all));
-  return kExitOk;
+  if (context.globals.json && !all.empty()) fmt::print("{}\n", json::to_text(all));
+  return code;
 }
 
 void declare_pull(CLI::App& sub, PullCommand& o) {

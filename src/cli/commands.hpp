@@ -19,6 +19,10 @@ void add_cache(CLI::App& app, CLI::App& models, Command& command);    // cache â
 void add_login(CLI::App& app, Command& command);
 void add_other(CLI::App& app, Command& command);  // embed, doctor, config, version
 
+// Deletes models, here or there, and says each name; the exit code. What cannot be deleted is reported, and
+// the others go.
+[[nodiscard]] int delete_models(const Context& context, const std::vector<std::string>& refs);
+
 // Adds a subcommand whose action is `run` with options of type Options, filled while parsing.
 template <class Options, class Declare>
 CLI::App* add_command(CLI::App& parent, Command& command, const std::string& name, const std::string& help,

@@ -54,6 +54,8 @@ class Gateway final : public http::Service {
   void add_ollama_routes();
   void add_anthropic_routes();
   void add_native_routes();
+  void add_import_route();
+  void add_load_routes();
   void add_disk_routes();
   void add_operation_routes();
   void add_pull_routes();

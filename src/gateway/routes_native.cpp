@@ -115,6 +115,11 @@ void Gateway::add_native_routes() {
                 else
                   co_await send(writer, json_response(R"({"status":"deleted"})"));
               });
+  add_import_route();
+  add_load_routes();
+}
+
+void Gateway::add_import_route() {
   router_.add(Method::kPost, "/hearth/v1/models/import",
               [this](Request request, RouteArgs, ResponseWriter& writer) -> rt::Task<void> {
                 std::string path;
@@ -136,6 +141,9 @@ void Gateway::add_native_routes() {
                 else
                   co_await send(writer, json_response(*imported));
               });
+}
+
+void Gateway::add_load_routes() {
   router_.add(
       Method::kPost, "/hearth/v1/models/{m...}/load",
       [this](Request request, RouteArgs args, ResponseWriter& writer) -> rt::Task<void> {

@@ -9,6 +9,7 @@
 
 #include "json/reader.hpp"
 #include "json/writer.hpp"
+#include "store/installed.hpp"
 #include "store/manifest.hpp"
 
 namespace hearth::store {
@@ -64,10 +65,15 @@ Result<DiskUsage> disk_usage(const Library& library) {
   HEARTH_TRY(const auto entries, library.entries());
   std::map<std::string, std::uint64_t> sizes;
   std::map<std::string, std::set<std::string>> names;
+  std::map<std::string, std::string> sources;
   for (const auto& entry : entries) {
     if (entry.origin != LibraryEntry::Origin::kFolder) continue;
-    // Tags that somebody gave are models of their own.
-    names[entry.name.path()].insert(entry.path.stem().string().contains('@') ? entry.name.full() : entry.name.path());
+    names[entry.name.path()].insert(entry.format == "gguf" ? entry.name.full() : entry.name.path());
+    if (auto reference = reference_of(library, entry); reference && *reference) {
+      (*reference)->revision.clear();
+      (*reference)->selector.clear();
+      sources[entry.name.path()] = to_text(**reference);
+    }
     if (sizes.contains(entry.name.path())) continue;
     std::error_code error;
     const fs::path folder = root / entry.name.path();
@@ -76,7 +82,10 @@ Result<DiskUsage> disk_usage(const Library& library) {
                has_folder ? size_below(folder) : Result<std::uint64_t>(fs::file_size(entry.path, error)));
   }
   for (const auto& [name, size] : sizes)
-    out.models.push_back({.reference = name, .size = size, .names = {names.at(name).begin(), names.at(name).end()}});
+    out.models.push_back({.reference = name,
+                          .size = size,
+                          .source = sources[name],
+                          .names = {names.at(name).begin(), names.at(name).end()}});
   for (const auto& name : unfinished_below(root)) {
     if (sizes.contains(name)) continue;
     HEARTH_TRY(const auto size, size_below(root / name));
@@ -91,6 +100,7 @@ std::string to_json(const DiskUsage& usage) {
   w.begin_object().field("total_size", usage.total_size).key("models").begin_array();
   for (const auto& m : usage.models) {
     w.begin_object().field("reference", m.reference).field("size", m.size);
+    if (!m.source.empty()) w.field("source", m.source);
     if (m.unfinished) w.field("unfinished", true);
     if (m.names != std::vector{m.reference}) {
       w.key("names").begin_array();
@@ -114,6 +124,7 @@ Result<DiskUsage> disk_usage_from_json(std::string_view text) {
     in.each("models", [&](const json::Item& item) {
       item.object([&](json::Object& m) {
         out.models.push_back({.reference = m.required_text("reference"), .size = size_in(m, "size")});
+        m.text("source", out.models.back().source);
         m.boolean("unfinished", out.models.back().unfinished);
         auto& names = out.models.back().names;
         m.each("names", [&](const json::Item& name) { names.push_back(name.text()); });

@@ -12,6 +12,7 @@
 #include "store/openvino_ir.hpp"
 #include "store/scan.hpp"
 #include "store/side_by_side.hpp"
+#include "store/split_name.hpp"
 
 // What is known of the models: listings and cards.
 namespace hearth::store {
@@ -34,19 +35,14 @@ void add_stamp(FileStamp& stamp, const std::string& path) {
 
 // Of all files of a model as if they were one.
 std::optional<FileStamp> weights_stamp(const std::string& path) {
-  constexpr std::string_view kFirst = "-00001-of-";
-  constexpr std::size_t kDigits = 5;
-  constexpr long long kPartsMax = 1000;
+  constexpr std::int64_t kPartsMax = 1000;
   auto stamp = stamp_of(path);
-  const auto at = path.rfind(kFirst);
   if (stamp && path.ends_with(".xml")) add_stamp(*stamp, weights_of_ir(path).string());
-  if (!stamp || at == std::string::npos) return stamp;
-  const auto count = base::parse_int(std::string_view(path).substr(at + kFirst.size(), kDigits)).value_or(0);
-  for (long long part = 2; part <= std::min(count, kPartsMax); ++part) {
-    std::string name = path;
-    name.replace(at + 1, kDigits, fmt::format("{:05}", part));
-    add_stamp(*stamp, name);
-  }
+  const auto split = stamp && path.contains("-of-") ? split_name(path) : std::nullopt;
+  if (!split || split->number != 1) return stamp;
+  const auto folder = path.substr(0, path.rfind('/') + 1);
+  for (std::int64_t part = 2; part <= std::min(split->count, kPartsMax); ++part)
+    add_stamp(*stamp, folder + split->part(part));
   return stamp;
 }
 

@@ -9,6 +9,7 @@
 #include "store/manifest.hpp"
 #include "store/model_card.hpp"
 #include "store/scan.hpp"
+#include "store/split_name.hpp"
 
 // What changes the models: import, create, copy, remove.
 namespace hearth::store {
@@ -51,7 +52,7 @@ Result<FileLock> sole_deleter(const Home& home, const std::string& model) {
 
 std::string default_model_name(const fs::path& file) {
   std::string stem = file.stem().string();
-  if (const auto at = stem.rfind("-00001-of-"); at != std::string::npos) stem.resize(at);
+  if (auto split = split_stem(stem)) stem = std::move(split->prefix);
   std::string rest;
   const std::string tag = quantization_in(stem, &rest);
   std::string name;

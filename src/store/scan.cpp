@@ -14,6 +14,7 @@
 #include "base/files.hpp"
 #include "base/strings.hpp"
 #include "store/side_by_side.hpp"
+#include "store/split_name.hpp"
 
 namespace hearth::store {
 
@@ -28,21 +29,12 @@ constexpr std::array<std::string_view, 20> kPreferred{
 
 constexpr std::string_view kSnapshotPrefix = "models--";
 
-// "-00002-of-00003" at the end of a stem: its part number, 0 if none. `stem` is cut.
-long long split_part(std::string& stem) {
-  constexpr std::size_t kDigits = 5;
-  constexpr std::string_view kOf = "-of-";
-  constexpr std::size_t kLength = 1 + kDigits + kOf.size() + kDigits;
-  if (stem.size() < kLength) return 0;
-  const std::string_view end = std::string_view(stem).substr(stem.size() - kLength);
-  const auto is_number = [](std::string_view text) { return text.find_first_not_of("0123456789") == text.npos; };
-  const auto part = end.substr(1, kDigits);
-  if (end[0] != '-' || end.substr(1 + kDigits, kOf.size()) != kOf || !is_number(part) ||
-      !is_number(end.substr(kLength - kDigits)))
-    return 0;
-  const auto number = base::parse_int(part).value_or(0);
-  stem.resize(stem.size() - kLength);
-  return number;
+// The part number at the end of a stem, 0 if none. `stem` is cut.
+std::int64_t split_part(std::string& stem) {
+  auto split = split_stem(stem);
+  if (!split) return 0;
+  stem = std::move(split->prefix);
+  return split->number;
 }
 
 // "models--org--name" -> "org/name".

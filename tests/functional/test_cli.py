@@ -64,6 +64,11 @@ def test_run_flags(hearth, flags, check):
     assert check(hearth.run("run", *given, "ember", "What can you do?").stdout, whole)
 
 
+def test_the_bundled_model_names_pull(hearth):
+    """Its default temperature, too."""
+    assert "hearth pull MODEL" in hearth.run("run", "--seed", "1", "ember", "How do I download a model?").stdout
+
+
 def test_run_stop(hearth):
     whole = hearth.run("run", *GREEDY, "ember", "What can you do?").stdout
     cut = whole[4:8]
@@ -193,6 +198,17 @@ def test_errors(hearth, arguments, code, start, remedy):
         assert lines[1] == f"try: {remedy}"
     if "no-such-model" in arguments:
         assert "no-such-model" in lines[0] and ("hearth pull" in failed.stderr or "hearth import" in failed.stderr)
+
+
+def test_output_that_goes_nowhere(hearth):
+    """A pipe that nobody reads is the end; a full disk is told."""
+    def run(command):
+        return subprocess.run(["sh", "-c", command, "sh", servers.HEARTH], env=hearth.env, text=True, capture_output=True, timeout=60)
+    for command in ('"$1" models catalog | true', '"$1" models catalog | head -1'):
+        assert run(command).stderr == ""
+    for command in ('"$1" list >/dev/full', '"$1" --json models catalog >/dev/full', '"$1" list >&-'):
+        done = run(command)
+        assert done.returncode == 1 and done.stderr.startswith("hearth: cannot write the output: "), (command, done)
 
 
 def test_no_command_is_help(hearth):

@@ -195,7 +195,7 @@ def test_disk_usage(models):
     assert models("disk-usage") == {"total_size": 0, "models": []}
     models.put("a/b/m.gguf")
     models.put("a/c/m.gguf.partial", "1234")
-    assert models("disk-usage") == {"total_size": len(GGUF) + 4, "models": [{"reference": "a/b", "size": len(GGUF)},
+    assert models("disk-usage") == {"total_size": len(GGUF) + 4, "models": [{"reference": "a/b", "size": len(GGUF), "names": ["a/b:latest"]},
                                                                              {"reference": "a/c", "size": 4, "unfinished": True}]}
 
 

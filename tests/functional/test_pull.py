@@ -304,19 +304,30 @@ def test_cache(puller, hub, weights):
     process.communicate()
     (puller.home / "mine.gguf").write_bytes(weights)
     puller.run("import", puller.home / "mine.gguf")
+    (puller.home / "Modelfile").write_text("FROM ember\nSYSTEM x\n")
+    puller.run("create", "org/tiny", "-f", puller.home / "Modelfile")
+    (puller.models / "own").mkdir()
+    (puller.models / "own" / "own-Q8_0.gguf").write_bytes(weights)
     usage = json.loads(puller.run("--json", "cache", "list").stdout)
-    assert [(m["reference"], m.get("unfinished", False)) for m in usage["models"]] == [("org/tiny", False), ("org/slow", True)]
+    assert [(m["reference"], m.get("source"), m.get("unfinished", False)) for m in usage["models"]] == [("org/tiny", "hf:org/tiny", False),
+                                                                                                       ("org/slow", None, True)]
     assert "not all there yet" in puller.run("cache", "list").stdout
-    for name in ("mine", "ember", "none"):
+    for name in ("mine", "own", "ember", "none"):
         assert f"'{name}' was not downloaded" in puller.run("cache", "delete", "org/tiny", name, code=1).stderr
     assert puller.run("cache", "delete", "org/tiny:q4_0").stdout == "deleted org/tiny:q4_0\n"
     kept = puller.run("cache", "clear", code=1).stderr
     assert "kept 2 downloaded model(s)" in kept and "hearth cache clear --yes" in kept
     assert (puller.models / "org/tiny/tiny-Q8_0.gguf").exists()
-    assert puller.run("cache", "clear", "--yes").stdout == "deleted org/tiny\ndeleted org/slow\n"
+    assert puller.run("cache", "clear", "--yes").stdout == "deleted org/tiny:q8_0\ndeleted org/slow\n"
     assert json.loads(puller.run("--json", "cache", "list").stdout) == {"total_size": 0, "models": []}
     assert puller.run("cache", "clear").stdout == ""
-    assert [m["name"] for m in json.loads(puller.run("--json", "list").stdout)] == ["ember", "mine"]
+    assert [m["name"] for m in json.loads(puller.run("--json", "list").stdout)] == ["ember", "mine", "org/tiny", "own"], "what nobody else has stays"
+    puller.pull("org/tiny:Q8_0")
+    assert puller.run("cache", "delete", "org/tiny").stdout == "deleted org/tiny:q8_0\n"
+    assert puller.run("rm", "none", "org/tiny", code=1).stdout == "deleted org/tiny\n", "the others go all the same"
+    hub.bandwidth = None
+    several = puller.run("pull", "org/none", "org/tiny:Q8_0", code=1)
+    assert several.stdout.startswith("org/tiny is here\n") and "Model 'org/none' not found" in several.stderr
 
 
 def test_disk_usage_find_size_and_delete(puller, hub, weights):

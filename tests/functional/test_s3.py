@@ -110,7 +110,7 @@ def test_settings_and_licence_come_along(here, there, weights):
     here.push("brief", "s3://models/brief")
     there.pull("s3://models/brief")
     manifest = json.loads((there.models / "brief/hearth.json").read_text())
-    assert manifest["files"][0]["settings"] == {"parameters": {"num_predict": 3}, "system": "You are brief."}
+    assert manifest["files"][0]["settings"] == {"parameters": {"temperature": 0.2, "num_predict": 3}, "system": "You are brief."}
     assert manifest["license"] == "apache-2.0"
 
 

@@ -1,13 +1,17 @@
 // hearth: the command line and the server. Everything is constructed here and passed in by hand.
+#include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <filesystem>
 #include <fmt/format.h>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "apps/hearth/doctor.hpp"
 #include "apps/hearth/paths.hpp"
 #include "apps/hearth/serve.hpp"
+#include "base/files.hpp"
 #include "base/spd_log.hpp"
 #include "base/strings.hpp"
 #include "cli/parser.hpp"
@@ -55,9 +59,21 @@ int run(const std::vector<std::string>& arguments) {
   return command.action(context);
 }
 
+// Output that nobody reads any more is no reason to complain; a full disk is.
+int output_failed(int reason) {
+  if (reason != EPIPE) std::fprintf(stderr, "hearth: cannot write the output: %s\n", base::errno_text(reason).c_str());
+  return cli::kExitFailed;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
-  return run({argv + 1, argv + argc});
+  try {
+    const int code = run({argv + 1, argv + argc});
+    errno = 0;
+    return std::fflush(stdout) == 0 ? code : output_failed(errno);
+  } catch (const std::system_error& error) {  // of fmt
+    return output_failed(error.code().value());
+  }
 }

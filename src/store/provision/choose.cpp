@@ -9,6 +9,7 @@
 
 #include "base/strings.hpp"
 #include "store/scan.hpp"
+#include "store/split_name.hpp"
 
 namespace hearth::store::provision {
 namespace {
@@ -31,19 +32,14 @@ struct Variant {
   base::Bytes needed;
 };
 
-// "model-Q4_K_M-00001-of-00003" -> "model-Q4_K_M".
-std::string without_part(std::string stem) {
-  const auto at = stem.size() > 15 ? stem.size() - 15 : std::string::npos;
-  if (at == std::string::npos || stem[at] != '-' || stem.substr(at + 6, 4) != "-of-") return stem;
-  return stem.substr(0, at);
-}
-
 std::vector<Variant> gguf_variants(const std::vector<PublishedFile>& files) {
   std::map<std::string, Variant> by_stem;  // folder and stem
   for (const auto& file : files) {
     const auto name = base_name(file.name);
     if (file.name.size() > kNameMax || !has_extension(name, ".gguf") || is_projector(name)) continue;
-    const std::string stem = without_part(std::string(name.substr(0, name.size() - 5)));
+    const auto whole = name.substr(0, name.size() - 5);
+    const auto split = split_stem(whole);
+    const std::string stem = split ? split->prefix : std::string(whole);
     auto& variant = by_stem[fmt::format("{}/{}", folder_of(file.name), stem)];
     variant.quantization = quantization_in(stem);
     std::ranges::transform(variant.quantization, variant.quantization.begin(),

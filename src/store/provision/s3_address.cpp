@@ -4,6 +4,7 @@
 
 #include "base/strings.hpp"
 #include "store/scan.hpp"
+#include "store/split_name.hpp"
 
 namespace hearth::store::provision {
 
@@ -12,10 +13,6 @@ namespace {
 constexpr std::string_view kScheme = "s3://";
 constexpr std::string_view kWeights = ".gguf";
 constexpr std::size_t kNameMax = 128;  // of a part of a model's name
-
-bool is_digits(std::string_view text) {
-  return std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
-}
 
 }  // namespace
 
@@ -66,14 +63,9 @@ std::string S3Address::model_name() const {
 }
 
 std::string stem_of_parts(std::string_view file_name) {
-  constexpr std::string_view kShape = "-00001-of-00003";
   if (!base::ends_with_ignore_case(file_name, kWeights)) return {};
-  const auto stem = file_name.substr(0, file_name.size() - kWeights.size());
-  if (stem.size() <= kShape.size()) return {};
-  const auto tail = stem.substr(stem.size() - kShape.size());
-  if (tail[0] != '-' || tail.substr(6, 4) != "-of-" || !is_digits(tail.substr(1, 5)) || !is_digits(tail.substr(10)))
-    return {};
-  return std::string(stem.substr(0, stem.size() - kShape.size()));
+  auto split = split_stem(file_name.substr(0, file_name.size() - kWeights.size()));
+  return split ? std::move(split->prefix) : std::string();
 }
 
 }  // namespace hearth::store::provision
