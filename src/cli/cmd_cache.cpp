@@ -37,7 +37,7 @@ int print_usage(const Context& context, const store::DiskUsage& usage) {
   std::vector<std::vector<std::string>> rows;
   for (const auto& model : usage.models)
     rows.push_back({model.reference, base::human({model.size}), model.unfinished ? "not all there yet" : model.source});
-  rows.push_back({"all files", base::human({usage.total_size}), ""});
+  rows.push_back({"in all", base::human({usage.total_size}), ""});
   print_table({"MODEL", "SIZE", "FROM"}, rows, {1});
   return kExitOk;
 }

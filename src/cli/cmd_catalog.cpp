@@ -31,11 +31,6 @@ Result<json::Value> searched(const Context& context, const std::string& query, c
   return json::parse(store::to_json(catalog.search(query, tag)));
 }
 
-std::string text_in(const json::Value& model, std::string_view key) {
-  const auto* value = model.get_object().if_contains(key);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-
 // "1b, 3b (3b)": the tags, the usual one marked.
 std::string tags_of(const json::Value& model) {
   std::string out;

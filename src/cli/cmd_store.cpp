@@ -30,11 +30,6 @@ struct OneArgument {
   std::string text;
 };
 
-std::string text_of(const json::Value& object, std::string_view key) {
-  const auto* value = object.is_object() ? object.get_object().if_contains(key) : nullptr;
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-
 void print_verified(const provision::Verified& model) {
   fmt::print("{}  {}{}\n", model.ok() ? "ok    " : "BROKEN", model.reference,
              model.ok() && !model.digests_known ? "  (structure only: no digests were published)" : "");
@@ -151,10 +146,10 @@ Result<std::vector<store::Installed>> installed(const Context& context, const st
   std::vector<store::Installed> out;
   for (const auto& name : names) {
     HEARTH_TRY(const auto info, ModelSource(context).info(name));
-    const std::string text = text_of(info, "pull_reference");
+    const std::string text = text_in(info, "pull_reference");
     if (text.empty()) continue;
     HEARTH_TRY(auto reference, store::parse_reference(text));
-    out.push_back({.id = text_of(info, "name"), .reference = std::move(reference)});
+    out.push_back({.id = text_in(info, "name"), .reference = std::move(reference)});
   }
   return out;
 }
@@ -193,7 +188,7 @@ int update(Context& context, const UpdateCommand& options) {
 Result<std::string> path_of(const Context& context, const std::string& name) {
   if (context.remote_asked()) {
     HEARTH_TRY(const auto info, ModelSource(context).info(name));
-    return text_of(info, "path");
+    return text_in(info, "path");
   }
   const store::Library library(context.home, *context.log);
   HEARTH_TRY(const auto entry, library.find(name));

@@ -34,6 +34,11 @@ std::string path_of(const std::string& name) { return "/hearth/v1/models/" + htt
 
 }  // namespace
 
+std::string text_in(const json::Value& object, std::string_view key) {
+  const auto* const value = object.is_object() ? object.get_object().if_contains(key) : nullptr;
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
 Result<std::string> ModelSource::list(bool all) const {
   if (context_.remote_asked()) {
     HEARTH_TRY(const auto client, context_.client());

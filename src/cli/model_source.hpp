@@ -1,12 +1,16 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "cli/context.hpp"
 #include "domain/model_settings.hpp"
 #include "json/reader.hpp"
 
 namespace hearth::cli {
+
+// A text field of an object; empty if there is none.
+[[nodiscard]] std::string text_in(const json::Value& object, std::string_view key);
 
 // Model management, on $HEARTH_HOME in this process, or through a server's routes when one was named with --server.
 // Both give the same JSON (see docs/http.md, /hearth/v1/models).

@@ -1,23 +1,15 @@
 #include "store/installed.hpp"
 
-#include "store/manifest.hpp"
-
 namespace hearth::store {
 
-Result<std::optional<Reference>> reference_of(const Library& library, const LibraryEntry& entry) {
-  if (entry.origin != LibraryEntry::Origin::kFolder) return std::nullopt;
-  const auto folder = library.home().models / entry.name.path();
-  HEARTH_TRY(const auto manifest, Manifest::load(folder));
-  const std::string file = entry.path.lexically_relative(folder).generic_string();
-  const auto* const known = manifest ? manifest->find(file) : nullptr;
-  if (known == nullptr) return std::nullopt;
-  auto reference = parse_reference(manifest->source);
+std::optional<Reference> reference_of(const Manifest& manifest, const Manifest::File& file, const LibraryEntry& entry) {
+  auto reference = parse_reference(manifest.source);
   if (!reference) return std::nullopt;         // made here
   const bool chosen = entry.format == "gguf";  // of other formats there is one
   switch (reference->kind) {
     case Reference::Kind::kHub:
-      reference->revision = known->asked;
-      if (chosen) reference->selector = file;
+      reference->revision = file.asked;
+      if (chosen) reference->selector = file.name;
       break;
     case Reference::Kind::kOllama: reference->selector = entry.name.tag(); break;
     case Reference::Kind::kS3:
@@ -28,6 +20,14 @@ Result<std::optional<Reference>> reference_of(const Library& library, const Libr
     case Reference::Kind::kFile: return std::nullopt;
   }
   return *std::move(reference);
+}
+
+Result<std::optional<Reference>> reference_of(const Library& library, const LibraryEntry& entry) {
+  if (entry.origin != LibraryEntry::Origin::kFolder) return std::nullopt;
+  const auto folder = library.home().models / entry.name.path();
+  HEARTH_TRY(const auto manifest, Manifest::load(folder));
+  const auto* const file = manifest ? manifest->find(entry.path.lexically_relative(folder).generic_string()) : nullptr;
+  return file == nullptr ? std::nullopt : reference_of(*manifest, *file, entry);
 }
 
 Result<std::vector<Installed>> installed(const Library& library, const std::vector<LibraryEntry>& entries) {

@@ -6,6 +6,7 @@
 
 #include "base/result.hpp"
 #include "store/library.hpp"
+#include "store/manifest.hpp"
 #include "store/reference.hpp"
 
 namespace hearth::store {
@@ -16,7 +17,10 @@ struct Installed {
   Reference reference;
 };
 
-// By the manifest in the model's folder. Nothing for imports, bundled models and what was made here.
+// By the manifest of the model's folder, `file` being its weights there. Nothing for what was made here.
+[[nodiscard]] std::optional<Reference> reference_of(const Manifest& manifest, const Manifest::File& file,
+                                                    const LibraryEntry& entry);
+// The same, with the manifest read. Nothing for imports, bundled models and what was made here.
 // kIo, kInvalidRequest: the manifest cannot be read.
 [[nodiscard]] Result<std::optional<Reference>> reference_of(const Library& library, const LibraryEntry& entry);
 

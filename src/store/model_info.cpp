@@ -52,13 +52,12 @@ Result<ModelInfo> model_info(const Library& library, const LibraryEntry& entry) 
   if (entry.origin == LibraryEntry::Origin::kFolder && fs::is_directory(folder, error)) {
     out.model_dir = folder;
     add_folder(out);
-    if (const auto reference = reference_of(library, entry); reference && *reference)
-      out.pull_reference = to_text(**reference);
     if (const auto manifest = Manifest::load(folder); manifest && *manifest) {
       const auto* const file = (*manifest)->find(entry.path.lexically_relative(folder).generic_string());
       if (file != nullptr) {
         out.source = (*manifest)->source;
         out.revision = file->revision;
+        if (const auto reference = reference_of(**manifest, *file, entry)) out.pull_reference = to_text(*reference);
       }
     }
     return out;

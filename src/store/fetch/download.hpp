@@ -62,7 +62,8 @@ struct DownloadOptions {
 // Transient failures (no answer, a cut, 408, 425, 429, 5xx) are tried again as options.net.retry says, then on the next
 // URL. Errors: kNotFound, kUnauthorized, kForbidden as the server says; kUnavailable: no answer; kBackendError: wrong
 // length or digest, an answer that is no answer; kIo: disk, with both numbers where it is full; kCancelled: by `stop`,
-// what came is kept. The first failure ends the call; what was fetched of all files is kept for the next one.
+// what came is kept. The first failure ends the call; what was fetched of all files is kept for the next
+// one, unless that could not go on with it.
 [[nodiscard]] Result<std::vector<Fetched>> download(std::span<const File> files, const DownloadOptions& options);
 
 }  // namespace hearth::store::fetch
