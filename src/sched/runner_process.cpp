@@ -75,6 +75,7 @@ rt::Task<void> ModelManager::load(SlotPtr slot) {
   publish();
   nursery_.spawn(watch(slot));
   nursery_.spawn(follow_stats(slot));
+  nursery_.spawn(follow_file(slot));
   changed_.notify_all();
 }
 
@@ -241,6 +242,23 @@ rt::Task<void> ModelManager::follow_stats(SlotPtr slot) {
     const auto frames = reader.feed(*piece);
     if (!frames || frames->empty()) continue;
     if (const auto stats = read_runner_stats(frames->back().data)) slot->stats = *stats;
+    publish();
+  }
+}
+
+// A model that another process has deleted takes its space until its runner lets go of it.
+rt::Task<void> ModelManager::follow_file(SlotPtr slot) {
+  constexpr auto kLook = 5s;
+  while (slot->state == SlotState::kReady) {
+    co_await rt::sleep_for(kLook);
+    const bool gone = co_await work_.run([path = slot->entry.path] {
+      std::error_code error;
+      return !std::filesystem::exists(path, error) && !error;
+    });
+    if (!gone || slot->state != SlotState::kReady) continue;
+    log_.info("model {}: its file was deleted, unloading", slot->entry.id());
+    slot->state = SlotState::kDraining;
+    if (slot->in_flight == 0) nursery_.spawn(end_runner(slot));
     publish();
   }
 }

@@ -7,6 +7,7 @@
 
 #include "base/strings.hpp"
 #include "store/manifest.hpp"
+#include "store/reference.hpp"
 #include "store/scan.hpp"
 
 namespace hearth::store {
@@ -100,16 +101,45 @@ Result<std::vector<LibraryEntry>> Library::entries(const std::vector<std::string
 }
 
 Result<std::optional<LibraryEntry>> Library::look_up(std::string_view text, Scope scope) const {
-  HEARTH_TRY(const auto wanted, domain::ModelName::parse(text));
-  HEARTH_TRY(auto all, collect(scope, wanted.path()));
+  const auto wanted = domain::ModelName::parse(text);
+  if (!wanted) {
+    HEARTH_TRY(auto found, by_reference(text, scope));
+    const auto reference = parse_reference(text);
+    const bool address =
+        reference && (reference->kind == Reference::Kind::kS3 || reference->kind == Reference::Kind::kUrl ||
+                      reference->kind == Reference::Kind::kOllama);
+    if (!found && !address) return std::unexpected(wanted.error());
+    return found;
+  }
+  HEARTH_TRY(auto all, collect(scope, wanted->path()));
   LibraryEntry* fallback = nullptr;
   for (auto& entry : all) {
-    if (entry.name == wanted) return std::move(entry);
-    const bool same_path = base::equals_ignore_case(entry.name.path(), wanted.path());
-    if (same_path && entry.preferred && base::equals_ignore_case(wanted.tag(), "latest")) fallback = &entry;
+    if (entry.name == *wanted) return std::move(entry);
+    const bool same_path = base::equals_ignore_case(entry.name.path(), wanted->path());
+    if (same_path && entry.preferred && base::equals_ignore_case(wanted->tag(), "latest")) fallback = &entry;
   }
   if (fallback != nullptr) return std::move(*fallback);
-  return by_short_name(text, scope);
+  HEARTH_TRY(auto found, by_short_name(text, scope));
+  return found ? std::move(found) : by_reference(text, scope);
+}
+
+// As models are pulled: "hf.co/org/name:Q8_0", "hf:org/name", "ollama:name:tag", or with a file's name behind the ':'.
+Result<std::optional<LibraryEntry>> Library::by_reference(std::string_view text, Scope scope) const {
+  const auto reference = parse_reference(text);
+  using Kind = Reference::Kind;
+  if (!reference ||
+      (reference->kind != Kind::kHub && reference->kind != Kind::kOllama && reference->kind != Kind::kName))
+    return std::nullopt;
+  HEARTH_TRY(auto all, collect(scope, reference->name));
+  const bool any = reference->selector.empty() || base::equals_ignore_case(reference->selector, "latest");
+  const auto meant = [&](const LibraryEntry& e) {
+    return base::equals_ignore_case(e.name.path(), reference->name) &&
+           (any ? e.preferred
+                : base::equals_ignore_case(e.name.tag(), reference->selector) ||
+                      base::equals_ignore_case(e.path.filename().string(), reference->selector));
+  };
+  const auto it = std::ranges::find_if(all, meant);
+  return it == all.end() ? std::nullopt : std::optional(std::move(*it));
 }
 
 Result<LibraryEntry> Library::find(std::string_view text) const {
@@ -129,16 +159,27 @@ Result<LibraryEntry> Library::find(std::string_view text) const {
   return without_weights(text);
 }
 
-// Nothing of that name; or a folder in which there is nothing to load.
+// Nothing of that name; other tags of it; or a folder in which there is nothing to load, or not yet.
 std::unexpected<Error> Library::without_weights(std::string_view text) const {
   const auto name = domain::ModelName::parse(text);
   if (!name || !is_folder_below(home_.models, name->path())) return model_not_found(text);
-  return fail(
-      ErrorCode::kModelNotFound,
-      fmt::format("model '{0}' not found: {1} has no .gguf file, no OpenVINO IR and no safetensors; fetch it with: "
-                  "hearth pull {0}",
-                  text, (home_.models / name->path()).string()),
-      "model");
+  const auto absent = [&](std::string_view why) {
+    return fail(ErrorCode::kModelNotFound, fmt::format("model '{}' not found: {}", base::one_line(text), why), "model");
+  };
+  std::vector<std::string> tags;
+  for (const auto& entry : collect(Scope::kOwn, name->path()).value_or(std::vector<LibraryEntry>())) {
+    if (base::equals_ignore_case(entry.name.path(), name->path())) tags.push_back(entry.name.tag());
+  }
+  if (!tags.empty()) return absent(fmt::format("{} has {}", name->path(), fmt::join(tags, ", ")));
+  const auto folder = home_.models / name->path();
+  std::error_code error;
+  for (fs::recursive_directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    if (it->path().extension() == ".partial")
+      return absent(fmt::format(
+          "it is not all there yet; go on with: hearth pull {0}, or discard it with: hearth rm {0}", name->path()));
+  }
+  return absent(fmt::format("{} has no .gguf file, no OpenVINO IR and no safetensors; fetch it with: hearth pull {}",
+                            folder.string(), text));
 }
 
 // Parsed again only when a file of it has changed: requests come by short names too.

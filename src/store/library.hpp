@@ -71,6 +71,7 @@ class Library {
   [[nodiscard]] Result<std::optional<LibraryEntry>> look_up(std::string_view text, Scope scope) const;
   // What a short name of the catalogue means here.
   [[nodiscard]] Result<std::optional<LibraryEntry>> by_short_name(std::string_view name, Scope scope) const;
+  [[nodiscard]] Result<std::optional<LibraryEntry>> by_reference(std::string_view text, Scope scope) const;
   [[nodiscard]] Result<domain::ModelCard> listed_card(const FoundModel& model) const;
   [[nodiscard]] Result<std::vector<LibraryEntry>> all_of(const LibraryEntry& entry) const;
   [[nodiscard]] Result<void> check_one_is_meant(const LibraryEntry& entry, std::string_view name) const;

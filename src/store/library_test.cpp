@@ -183,6 +183,33 @@ TEST_F(LibraryTest, NothingIsLeftOfADownloadedModel) {
   EXPECT_FALSE(fs::exists(folder_.path() / "models/org"));
 }
 
+TEST_F(LibraryTest, IsFoundAsItWasPulled) {
+  place("models/org/q/q-Q8_0.gguf");
+  place("models/org/q/q-Q4_0.gguf");
+  place("models/small/small@1b.gguf");
+  const struct {
+    const char* text;
+    const char* id;  // or what the error says
+  } cases[] = {
+      {"hf.co/org/q:Q8_0", "org/q:q8_0"},
+      {"hf:Org/Q", "org/q:q4_0"},
+      {"huggingface.co/org/q:latest", "org/q:q4_0"},
+      {"org/q:q-Q8_0.gguf", "org/q:q8_0"},
+      {"ollama:small:1b", "small:1b"},
+      {"org/q:q9", "model 'org/q:q9' not found: org/q has q4_0, q8_0"},
+      {"hf:org/none", "model 'hf:org/none' not found"},
+      {"s3://b/q", "model 's3://b/q' not found"},
+  };
+  for (const auto& c : cases) {
+    const auto found = library_.find(c.text);
+    const std::string is = found ? found->name.full() : found.error().message;
+    EXPECT_TRUE(is.starts_with(c.id)) << c.text << ": " << is;
+  }
+  folder_.touch("models/org/begun/x.gguf.partial");
+  EXPECT_TRUE(
+      library_.find("org/begun").error().message.contains("not all there yet; go on with: hearth pull org/begun"));
+}
+
 TEST_F(LibraryTest, OfGivenTagsOneIsNamed) {
   place("models/small/small@1b.gguf");
   place("models/small/small@3b.gguf");

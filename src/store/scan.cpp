@@ -44,6 +44,20 @@ std::string snapshot_model(std::string_view folder) {
   return out;
 }
 
+// Of several files of a model with one quantisation, the first is called after that, the others after their names.
+void tell_apart(std::vector<FoundFile>& found) {
+  for (std::size_t i = 1; i < found.size(); ++i) {
+    auto& file = found[i];
+    for (std::size_t before = i; before-- > 0 && found[before].model == file.model;) {
+      if (!base::equals_ignore_case(found[before].tag, file.tag)) continue;
+      std::string stem = fs::path(file.path).stem().string();
+      (void)split_part(stem);
+      file.tag = base::to_lower(stem);
+      break;
+    }
+  }
+}
+
 class Scanner {
  public:
   Scanner(FolderCache& folders, std::string_view only) : folders_(folders), only_(only) {}
@@ -154,6 +168,7 @@ class Scanner {
     std::set<std::string> tags;
     for (const auto& [time, snapshot] : order) {
       each.files_and_parts(snapshots + "/" + snapshot, model);
+      tell_apart(each.found);
       for (auto& file : std::exchange(each.found, {})) {
         if (tags.insert(file.tag).second) found.push_back(std::move(file));
       }
@@ -282,6 +297,7 @@ std::vector<FoundFile> scan_folder(const fs::path& folder, FolderCache& folders)
 std::vector<FoundFile> scan_models(const fs::path& root, FolderCache& folders, std::string_view only) {
   Scanner scanner(folders, only);
   scanner.root(root.string());
+  tell_apart(scanner.found);
   return std::move(scanner.found);
 }
 

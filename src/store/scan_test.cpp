@@ -59,6 +59,15 @@ TEST(Scan, FindsEveryLayoutAndNothingElse) {
                                       "org/split:q4_0", "org/two:latest", "tagged:1b", "tagged:latest"}));
 }
 
+TEST(Scan, FilesOfOneQuantisationAreToldApart) {
+  const TestFolder home;
+  for (const auto* file : {"org/two/alpha-Q8_0.gguf", "org/two/beta-Q8_0.gguf", "org/two/alpha-Q4_0.gguf",
+                           "org/no/model.gguf", "org/no/other-00001-of-00002.gguf", "org/no/other-00002-of-00002.gguf"})
+    home.touch(file);
+  EXPECT_EQ(ids(home.path()), (std::vector<std::string>{"org/no:latest", "org/no:other", "org/two:beta-q8_0",
+                                                        "org/two:q4_0", "org/two:q8_0"}));
+}
+
 // A hub cache as its client makes one: blobs, snapshots of links, refs.
 void add_snapshot(const TestFolder& hub, const std::string& repository, const std::string& revision,
                   const std::vector<std::string>& files) {

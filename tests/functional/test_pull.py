@@ -456,6 +456,24 @@ def test_the_store_of_a_server(serving, hub, weights, home):
     assert serving.run("show", "lost", code=1).stderr.startswith("hearth: model 'lost' not found; fetch it")
 
 
+def test_a_running_server_notices_what_is_deleted(serving, hub, weights):
+    hub.add("org/tiny", {"tiny-Q8_0.gguf": weights})
+    ollama.Client(serving.url).pull("org/tiny")
+    ollama.Client(serving.url).generate("org/tiny", "What is hearth?", options={"num_predict": 1})
+    loaded = lambda: [m["name"] for m in serving.http.get("/hearth/v1/models").json()["loaded"]]  # noqa: E731
+    assert loaded() == ["org/tiny"]
+    Puller(serving.home, hub).run("rm", "org/tiny")
+    until(lambda: not loaded(), "its runner has let go of the file")
+
+
+def test_the_bundled_model_comes_back(puller, hub):
+    names = lambda: [m["name"] for m in json.loads(puller.run("--json", "list").stdout)]  # noqa: E731
+    puller.run("rm", "ember")
+    assert names() == []
+    assert puller.run("pull", "ember").stdout == "ember is up to date\n"
+    assert names() == ["ember"] and not hub.requests
+
+
 def test_run_fetches_first(puller, hub, weights):
     hub.add("org/tiny", {"tiny-Q8_0.gguf": weights})
     port = str(free_port())

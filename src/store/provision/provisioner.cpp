@@ -15,6 +15,7 @@
 #include "store/gguf_parse.hpp"
 #include "store/provision/hash_files.hpp"
 #include "store/registry.hpp"
+#include "store/scan.hpp"
 
 namespace hearth::store::provision {
 
@@ -181,7 +182,34 @@ Result<Provisioner::Wish> Provisioner::resolve(const Reference& reference) const
   return out;
 }
 
+// A bundled model is never fetched; one that was deleted is there again.
+Result<std::optional<Pulled>> Provisioner::bundled(const Reference& asked) const {
+  const auto& root = options_.home.bundled;
+  if (root.empty() || asked.kind != Reference::Kind::kName || !asked.revision.empty()) return std::nullopt;
+  for (const auto& found : scan_models(root)) {
+    if (!base::equals_ignore_case(found.model, asked.name)) continue;
+    if (!asked.selector.empty() && !base::equals_ignore_case(found.tag, asked.selector)) continue;
+    HEARTH_CHECK(show_again({.source = {}, .folder = found.model}));
+    const fs::path file = found.path;
+    std::error_code error;
+    return Pulled{.source = "bundled",
+                  .revision = {},
+                  .folder = file.parent_path(),
+                  .weights = file,
+                  .format = "gguf",
+                  .quantization = found.tag,
+                  .reason = "it comes with hearth",
+                  .size = fs::file_size(file, error),
+                  .up_to_date = true};
+  }
+  return std::nullopt;
+}
+
 Result<Pulled> Provisioner::pull(const Reference& asked, const PullOptions& options) const {
+  if (options.folder.empty()) {
+    HEARTH_TRY(auto here, bundled(asked));
+    if (here) return *std::move(here);
+  }
   HEARTH_TRY(const auto wish, resolve(asked));
   const auto& reference = wish.reference;
   if (options_.offline) return what_is_here(reference);
