@@ -37,4 +37,7 @@ namespace hearth::base {
 // Control characters as \xNN, so that a text from outside makes one line of a log and nothing else.
 [[nodiscard]] std::string one_line(std::string_view text);
 
+// As a shell takes it for one word: quoted where it must be.
+[[nodiscard]] std::string shell_word(std::string_view text);
+
 }  // namespace hearth::base

@@ -74,5 +74,13 @@ TEST(Strings, RandomIdsDiffer) {
   EXPECT_NE(random_id(16), random_id(16));
 }
 
+TEST(Strings, WordsOfAShell) {
+  EXPECT_EQ(shell_word("org/name:q4_0"), "org/name:q4_0");
+  EXPECT_EQ(shell_word("mój model"), "'mój model'");
+  EXPECT_EQ(shell_word("it's"), "'it'\\''s'");
+  EXPECT_EQ(shell_word("$(x)"), "'$(x)'");
+  EXPECT_EQ(shell_word(""), "''");
+}
+
 }  // namespace
 }  // namespace hearth::base

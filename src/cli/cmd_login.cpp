@@ -4,6 +4,7 @@
 #include "cli/commands.hpp"
 #include "cli/terminal.hpp"
 #include "config/credentials.hpp"
+#include "json/writer.hpp"
 #include "sdk/provisioner_settings.hpp"
 
 namespace hearth::cli {
@@ -19,7 +20,10 @@ constexpr const char* kToken = "HF_TOKEN";
 int forget(const Context& context) {
   const auto file = config::credentials_file();
   if (const auto done = config::save_credential(file, kToken, ""); !done) return report(done.error());
-  if (!context.globals.quiet) fmt::print("forgot the token of the Hugging Face hub\n");
+  if (context.globals.json)
+    fmt::print("{{\"forgotten\":true}}\n");
+  else if (!context.globals.quiet)
+    fmt::print("forgot the token of the Hugging Face hub\n");
   return kExitOk;
 }
 
@@ -36,7 +40,13 @@ int login(Context& context, const LoginCommand& options) {
   if (!account) return report_with_remedy(account.error(), "");
   const auto file = config::credentials_file();
   if (const auto kept = config::save_credential(file, kToken, hub.token); !kept) return report(kept.error());
-  if (!context.globals.quiet) fmt::print("logged in as {}; the token is in {}\n", *account, file.string());
+  if (context.globals.json) {
+    json::Writer w;
+    w.begin_object().field("account", *account).field("file", file.string()).end_object();
+    fmt::print("{}\n", w.text());
+  } else if (!context.globals.quiet) {
+    fmt::print("logged in as {}; the token is in {}\n", *account, file.string());
+  }
   return kExitOk;
 }
 

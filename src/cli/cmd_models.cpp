@@ -6,6 +6,7 @@
 #include "base/files.hpp"
 #include "base/strings.hpp"
 #include "cli/commands.hpp"
+#include "cli/generate.hpp"
 #include "cli/model_source.hpp"
 #include "cli/terminal.hpp"
 #include "http/message.hpp"
@@ -120,6 +121,9 @@ int show_model(Context& context, const RefOptions& options) {
                           "context", "task", "license", "modified_at", "digest"})
     fmt::print("{:<14}{}\n", key,
                std::string(key) == "size" ? base::human({number_of(*info, key)}) : text_of(*info, key));
+  for (const auto* key : {"source", "revision", "pull_reference"}) {
+    if (const auto text = text_in(*info, key); !text.empty()) fmt::print("{:<14}{}\n", key, text);
+  }
   print_settings(*info);
   if (context.globals.verbose) {
     for (const auto& [key, value] : info->get_object().at("metadata").get_object())
@@ -135,7 +139,8 @@ int import_model(Context& context, const ImportOptions& options) {
     fmt::print("{}\n", json::to_text(*model));
   else if (!context.globals.quiet)
     fmt::print("imported {} ({}, {}); nothing was copied\ntry: hearth run {} \"Hello\"\n", text_of(*model, "name"),
-               base::human({number_of(*model, "size")}), text_of(*model, "quantization"), text_of(*model, "name"));
+               base::human({number_of(*model, "size")}), text_of(*model, "quantization"),
+               base::shell_word(text_of(*model, "name")));
   return kExitOk;
 }
 
@@ -161,15 +166,27 @@ int create_model(Context& context, const CreateOptions& options) {
   if (!text) return report(text.error());
   const auto parsed = store::Modelfile::parse(*text);
   if (!parsed) return report(parsed.error());
-  const auto from = base_of(parsed->from, file);
+  auto from = base_of(parsed->from, file);
+  if (!from.starts_with('/')) {
+    auto name = here_or_pulled(context, from);
+    if (!name) return report(name.error());
+    from = *std::move(name);
+  }
   const ModelSource models(context);
   const auto made = options.quantize.empty()
                         ? models.create(options.name, from, parsed->settings)
                         : models.create_quantized(options.name, from, parsed->settings, options.quantize);
   if (!made) return report(made.error());
-  if (context.globals.quiet) return kExitOk;
+  if (context.globals.json) {
+    json::Writer w;
+    w.begin_object().field("name", options.name).key("without_effect").begin_array();
+    for (const auto& line : parsed->without_effect) w.value(line);
+    w.end_array().end_object();
+    fmt::print("{}\n", w.text());
+  }
+  if (context.globals.quiet || context.globals.json) return kExitOk;
   for (const auto& line : parsed->without_effect) fmt::print(stderr, "without effect: {}\n", line);
-  fmt::print("created {}\ntry: hearth run {} \"Hello\"\n", options.name, options.name);
+  fmt::print("created {}\ntry: hearth run {} \"Hello\"\n", options.name, base::shell_word(options.name));
   return kExitOk;
 }
 
@@ -266,7 +283,7 @@ void add_models(CLI::App& app, Command& command) {
   add_cache(app, *models, command);
   add_catalog(app, *models, command);
   add_command<NoOptions>(app, command, "ps", "models that are loaded now", declare_nothing, show_loaded);
-  add_command<ListOptions>(app, command, "list", list_help, declare_list, list_models);
+  add_command<ListOptions>(app, command, "list", list_help, declare_list, list_models)->alias("ls");
   add_command<RefOptions>(app, command, "show", info_help, declare_ref, show_model);
   add_command<ImportOptions>(app, command, "import", import_help, declare_import, import_model);
   add_command<RefsOptions>(app, command, "delete", delete_help, declare_refs, delete_named)->alias("rm");
@@ -284,7 +301,8 @@ void add_models(CLI::App& app, Command& command) {
         sub.add_option("A", o.from, "existing model")->required();
         sub.add_option("B", o.to, "new id")->required();
       },
-      copy_model);
+      copy_model)
+      ->alias("cp");
   add_command<RefOptions>(
       app, command, "stop", "unload MODEL; without one, stop the server",
       [](CLI::App& sub, RefOptions& o) { sub.add_option("MODEL", o.ref, "model id"); }, stop);

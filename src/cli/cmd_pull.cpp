@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "base/strings.hpp"
 #include "cli/commands.hpp"
 #include "cli/pull.hpp"
 
@@ -25,8 +26,8 @@ Result<void> tell(const Context& context, const json::Value& pulled) {
   if (context.globals.json || context.globals.quiet) return {};
   fmt::print("{} {}\n", name, was_here ? "is up to date" : "is here");
   if (!was_here && format == "gguf")
-    fmt::print("try: hearth {} {}\n", name.starts_with('/') ? "import" : "run",
-               name.starts_with('/') ? name : name + " \"Hello\"");
+    fmt::print("try: hearth {} {}{}\n", name.starts_with('/') ? "import" : "run", base::shell_word(name),
+               name.starts_with('/') ? "" : " \"Hello\"");
   return {};
 }
 

@@ -41,6 +41,7 @@ void print_verified(const provision::Verified& model) {
 Result<std::vector<provision::Verified>> verify_here(const Context& context, const std::vector<std::string>& refs) {
   const store::Library library(context.home, *context.log);
   HEARTH_TRY(const auto entries, library.entries(refs));
+  HEARTH_TRY(const auto lost, refs.empty() ? library.lost() : Result<std::vector<store::RegistryEntry>>());
   StatusLine line;
   const InterruptScope interrupt;
   provision::VerifyOptions how{.on_progress = {}, .stop = interrupt.token()};
@@ -49,7 +50,11 @@ Result<std::vector<provision::Verified>> verify_here(const Context& context, con
     rate.add(done, std::chrono::steady_clock::now());
     if (!context.globals.quiet) line.show(progress_line(done, total, rate.per_second(), StatusLine::width() - 1));
   };
-  return provision::verify(library, entries, how);
+  HEARTH_TRY(auto verified, provision::verify(library, entries, how));
+  for (const auto& model : lost)
+    verified.push_back(
+        {.reference = model.name, .problems = {{.file = model.path, .offset = {}, .what = "it is gone"}}});
+  return verified;
 }
 
 // The models of a server that are meant: those named, or all of hearth's own.
@@ -161,6 +166,8 @@ int update(Context& context, const UpdateCommand& options) {
                                    "--check, or --server"});
   const auto models = installed(context, options.refs);
   if (!models) return report(models.error());
+  if (models->empty() && !context.globals.json && !context.globals.quiet)
+    fmt::print("nothing that was fetched from a source\n");
   if (options.check) return check_updates(context, *models);
   boost::json::array all;
   bool all_done = true;
@@ -177,10 +184,7 @@ int update(Context& context, const UpdateCommand& options) {
       fmt::print("{} {}\n", model.id, was_here ? "is up to date" : "is updated");
     all.push_back(*std::move(pulled));
   }
-  if (context.globals.json)
-    fmt::print("{}\n", json::to_text(all));
-  else if (models->empty() && !context.globals.quiet)
-    fmt::print("nothing that was fetched from a source\n");
+  if (context.globals.json) fmt::print("{}\n", json::to_text(all));
   return all_done ? kExitOk : kExitFailed;
 }
 
@@ -208,12 +212,22 @@ int find(Context& context, const OneArgument& options) {
   return kExitOk;
 }
 
-int size(Context& context, const OneArgument& options) {
+// Of a file, or of all files of a model.
+Result<std::uint64_t> size_of(const Context& context, const std::string& text) {
   std::error_code error;
-  const auto bytes = std::filesystem::file_size(options.text, error);
-  if (error)
-    return report(Error{.code = ErrorCode::kIo,
-                        .message = fmt::format("cannot tell the size of {}: {}", options.text, error.message())});
+  const auto bytes = std::filesystem::file_size(text, error);
+  if (!error && !context.remote_asked()) return bytes;
+  const auto info = ModelSource(context).info(text);
+  if (info) return info->get_object().at("total_size").to_number<std::uint64_t>();
+  if (context.remote_asked()) return std::unexpected(info.error());
+  return fail(ErrorCode::kIo,
+              fmt::format("cannot tell the size of {}: {}, and no model here has that name", text, error.message()));
+}
+
+int size(Context& context, const OneArgument& options) {
+  const auto known = size_of(context, options.text);
+  if (!known) return report(known.error());
+  const auto bytes = *known;
   if (context.globals.json)
     fmt::print("{{\"size\":{}}}\n", bytes);
   else
@@ -239,8 +253,8 @@ void add_store(CLI::App& models, Command& command) {
       models, command, "find", "where a model's weight file is; exit 1 if it is not here",
       [](CLI::App& sub, OneArgument& o) { sub.add_option("REF", o.text, "model id")->required(); }, find);
   add_command<OneArgument>(
-      models, command, "size", "the size of a file",
-      [](CLI::App& sub, OneArgument& o) { sub.add_option("FILE", o.text, "path")->required(); }, size);
+      models, command, "size", "the size of a file or a model",
+      [](CLI::App& sub, OneArgument& o) { sub.add_option("WHAT", o.text, "path, or model id")->required(); }, size);
 }
 
 }  // namespace hearth::cli

@@ -7,7 +7,6 @@
 #include "base/strings.hpp"
 #include "cli/pull.hpp"
 #include "cli/terminal.hpp"
-#include "store/reference.hpp"
 
 namespace hearth::cli {
 namespace {
@@ -22,19 +21,12 @@ void print_statistics(const domain::Finished& finished) {
   fmt::print(stderr, "\n");
 }
 
-// What a model is called here after it was fetched by this reference.
-std::string local_name(const std::string& text) {
-  using Kind = store::Reference::Kind;
-  const auto reference = store::parse_reference(text);
-  if (!reference || (reference->kind != Kind::kHub && reference->kind != Kind::kOllama)) return text;
-  return reference->name + (reference->selector.empty() ? "" : ":" + reference->selector);
-}
+}  // namespace
 
-// An absent model is fetched first; a server elsewhere knows its own.
 Result<std::string> here_or_pulled(const Context& context, const std::string& model) {
   if (context.remote_asked()) return model;
   const store::Library library(context.home, *context.log);
-  const auto entry = library.find(local_name(model));
+  const auto entry = library.find(model);
   if (entry) return entry->id();
   if (entry.error().code != ErrorCode::kModelNotFound || library.registered_file(model))
     return std::unexpected(entry.error());
@@ -44,8 +36,6 @@ Result<std::string> here_or_pulled(const Context& context, const std::string& mo
   return fail(pulled.error().code,
               fmt::format("model '{}' is not here, and cannot be fetched: {}", model, pulled.error().message), "model");
 }
-
-}  // namespace
 
 Result<std::string> resolve_model(const Context& context, const std::string& model) {
   std::error_code error;

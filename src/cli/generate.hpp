@@ -34,6 +34,9 @@ struct GenerateOutcome {
 // A conversation on the terminal until /exit or Ctrl-D.
 int chat_loop(Context& context, const sdk::Client& client, const GenerateOptions& options);
 
+// The id of a model; one that is not here is fetched first. A server elsewhere knows its own.
+[[nodiscard]] Result<std::string> here_or_pulled(const Context& context, const std::string& model);
+
 // MODEL may be the path of a GGUF file: it is imported where it lies, and its id comes back.
 [[nodiscard]] Result<std::string> resolve_model(const Context& context, const std::string& model);
 

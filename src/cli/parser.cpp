@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <numeric>
 #include <sstream>
+#include <utility>
 
 #include "cli/commands.hpp"
 
@@ -16,6 +18,58 @@ void add_globals(CLI::App& app, Globals& globals) {
   app.add_flag("-q,--quiet", globals.quiet, "say less");
   app.add_flag("-v,--verbose", globals.verbose, "say more");
   app.add_flag("--no-color", globals.no_color, "no colours");
+}
+
+// The command that the words have come to: "hearth models list".
+std::string command_so_far(const CLI::App& app) {
+  std::string out = app.get_name();
+  for (const CLI::App* at = &app; !at->get_subcommands().empty(); out += " " + at->get_name())
+    at = at->get_subcommands().front();
+  return out;
+}
+
+// Letters to change, add or leave out.
+std::size_t distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), 0);
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t before = std::exchange(row[0], i + 1);
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const std::size_t changed = before + (a[i] == b[j] ? 0 : 1);
+      before = std::exchange(row[j + 1], std::min({changed, row[j] + 1, row[j + 1] + 1}));
+    }
+  }
+  return row.back();
+}
+
+// What was meant by a word that is no command: the same word below `models`, or a similar one; or nothing.
+std::string meant_by(const CLI::App& app, const std::string& word) {
+  constexpr std::size_t kDistanceMax = 2;
+  const auto commands = [](const CLI::App& of) { return of.get_subcommands([](const CLI::App*) { return true; }); };
+  std::string out;
+  std::size_t least = std::min(kDistanceMax, word.size() / 2) + 1;
+  for (const auto* command : commands(app)) {
+    for (const auto* below : commands(*command)) {
+      if (below->check_name(word)) return fmt::format("hearth {} {}", command->get_name(), below->get_name());
+    }
+    if (const auto far = distance(word, command->get_name()); far < least) {
+      least = far;
+      out = "hearth " + command->get_name();
+    }
+  }
+  return out;
+}
+
+// What is wrong with the words, in one line, and what to try.
+std::string complaint(const CLI::App& app, const CLI::ParseError& error) {
+  const auto words = app.remaining();
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr && app.get_subcommands().empty() && !words.empty() &&
+      !words.front().starts_with('-')) {
+    const auto meant = meant_by(app, words.front());
+    return fmt::format("hearth: there is no command '{}'\ntry: {}\n", words.front(),
+                       meant.empty() ? "hearth --help" : meant);
+  }
+  return fmt::format("hearth: {}\ntry: {} --help\n", error.what(), command_so_far(app));
 }
 
 }  // namespace
@@ -61,6 +115,10 @@ ParseOutcome parse_command_line(const std::vector<std::string>& arguments) {
   try {
     // CLI11 takes the words from the back.
     std::vector<std::string> words(arguments.rbegin(), arguments.rend());
+    if (!words.empty() && words.back() == "help") {  // "help run" is "run --help"
+      words.pop_back();
+      words.insert(words.begin(), "--help");
+    }
     app.parse(words);
   } catch (const CLI::ParseError& error) {
     std::ostringstream out;
@@ -68,7 +126,7 @@ ParseOutcome parse_command_line(const std::vector<std::string>& arguments) {
     const int code = app.exit(error, out, err);
     outcome.out = out.str();
     outcome.exit_code = code == 0 ? kExitOk : kExitUsage;
-    if (code != 0) outcome.err = fmt::format("hearth: {}\ntry: hearth --help\n", error.what());
+    if (code != 0) outcome.err = complaint(app, error);
     return outcome;
   }
   if (!command->action) {

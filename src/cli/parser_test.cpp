@@ -78,6 +78,8 @@ TEST(Parser, EveryCommandIsUnderstood) {
         "config server.port",
         "version",
         "list --json",
+        "ls",
+        "cp a b",
         "list --all --json",
         "--json list",
         "--server http://x list",
@@ -113,10 +115,25 @@ TEST(Parser, MistakesAreUsageErrors) {
   }
 }
 
+TEST(Parser, MistakesAreToldWithARemedy) {
+  const struct {
+    const char* line;
+    const char* remedy;
+  } cases[] = {
+      {"lsit", "hearth list"},        {"serv", "hearth serve"},     {"verify a", "hearth models verify"},
+      {"xyzzy", "hearth --help"},     {"run", "hearth run --help"}, {"models find", "hearth models find --help"},
+      {"--nonsense", "hearth --help"}};
+  for (const auto& c : cases)
+    EXPECT_TRUE(parse_command_line(words(c.line)).err.ends_with(fmt::format("\ntry: {}\n", c.remedy)))
+        << c.line << ": " << parse_command_line(words(c.line)).err;
+}
+
 TEST(Parser, HelpAndVersion) {
   EXPECT_EQ(parse_command_line({"--version"}).out, "hearth " HEARTH_VERSION "\n");
   EXPECT_EQ(parse_command_line({"--help"}).exit_code, kExitOk);
   EXPECT_NE(parse_command_line({"serve", "--help"}).out.find("HEARTH_SERVER_PORT"), std::string::npos);
+  EXPECT_EQ(parse_command_line({"help"}).out, parse_command_line({"--help"}).out);
+  EXPECT_EQ(parse_command_line({"help", "run"}).out, parse_command_line({"run", "--help"}).out);
   EXPECT_EQ(parse_command_line({}).exit_code, kExitUsage);
 }
 

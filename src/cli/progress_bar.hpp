@@ -35,6 +35,7 @@ class StatusLine {
   StatusLine& operator=(const StatusLine&) = delete;
   void show(const std::string& text);
   void clear();
+  [[nodiscard]] bool seen() const { return on_terminal_; }
   [[nodiscard]] static std::size_t width();
 
  private:

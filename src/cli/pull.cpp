@@ -41,12 +41,18 @@ class Display {
       line_.show("checking what is there ...");
     else
       line_.show(bytes(view));
+    // Where no line is seen, a stop that lasts is a mystery.
+    if (!line_.seen() && !view.trouble.empty() && view.trouble != told_) {
+      told_ = view.trouble;
+      fmt::print(stderr, "{}; trying again\n", told_);
+    }
   }
 
  private:
   std::string bytes(const View& view) {
     rate_.add(view.completed, std::chrono::steady_clock::now());
     if (!view.trouble.empty()) return view.trouble + "; trying again";
+    told_.clear();
     const std::size_t width = StatusLine::width();
     if (view.total > 0 && view.completed == view.total)
       return "checking the digest: " + progress_line(view.verified, view.total, 0, width - 22);
@@ -56,6 +62,7 @@ class Display {
 
   bool quiet_;
   std::string choice_;
+  std::string told_;  // the trouble that was printed
   StatusLine line_;
   Rate rate_;
 };

@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <clocale>
 #include <csignal>
+#include <cwchar>
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/signalfd.h>
@@ -12,10 +14,26 @@
 namespace hearth::cli {
 namespace {
 
-// Characters, not bytes: continuation bytes take no column.
+// Columns that a terminal takes for it: two for wide letters, none for accents of their own.
 std::size_t width_of(std::string_view text) {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+  if (std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; })) return text.size();
+  static const locale_t utf8 = ::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
+  const locale_t before = ::uselocale(utf8);
+  std::size_t width = 0;
+  std::mbstate_t state{};
+  while (!text.empty()) {
+    wchar_t letter = 0;
+    auto length = std::mbrtowc(&letter, text.data(), text.size(), &state);
+    if (length == 0 || length > text.size()) {  // no UTF-8: whatever is shown for it
+      length = 1;
+      letter = L'?';
+      state = {};
+    }
+    width += static_cast<std::size_t>(std::max(::wcwidth(letter), 0));
+    text.remove_prefix(length);
+  }
+  ::uselocale(before);
+  return width;
 }
 
 }  // namespace

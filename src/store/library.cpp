@@ -149,8 +149,8 @@ Result<LibraryEntry> Library::find(std::string_view text) const {
     return fail(
         ErrorCode::kModelNotFound,
         fmt::format("model '{0}' not found: its file {1} is gone; put it back, or forget the model with: hearth "
-                    "rm {0}",
-                    text, *file),
+                    "rm {2}",
+                    text, *file, base::shell_word(text)),
         "model");
   if (!home_.foreign.empty()) {
     HEARTH_TRY(auto foreign, look_up(text, Scope::kAll));
@@ -224,6 +224,15 @@ std::optional<std::string> Library::registered_file(std::string_view text) const
     if (name && *name == *wanted) return entry.path;
   }
   return std::nullopt;
+}
+
+Result<std::vector<RegistryEntry>> Library::lost() const {
+  HEARTH_TRY(const auto registry, this->registry());
+  std::vector<RegistryEntry> out;
+  for (const auto& [slug, entry] : registry->models()) {
+    if (!stamp_of(entry.path)) out.push_back(entry);
+  }
+  return out;
 }
 
 std::string Library::id_of(const fs::path& file) const {

@@ -45,6 +45,8 @@ class Library {
   [[nodiscard]] Result<LibraryEntry> find(std::string_view name) const;
   // Where the registry says that a model is, there or not.
   [[nodiscard]] std::optional<std::string> registered_file(std::string_view name) const;
+  // Models of the registry whose file is gone.
+  [[nodiscard]] Result<std::vector<RegistryEntry>> lost() const;
   // The id of what has this weight file; its path if nothing has.
   [[nodiscard]] std::string id_of(const std::filesystem::path& file) const;
   // From the file's header, its hearth.json and the registry; kIo, kModelLoadFailed.

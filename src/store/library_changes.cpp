@@ -8,6 +8,7 @@
 #include "store/library.hpp"
 #include "store/manifest.hpp"
 #include "store/model_card.hpp"
+#include "store/reference.hpp"
 #include "store/scan.hpp"
 #include "store/split_name.hpp"
 
@@ -27,9 +28,25 @@ Result<void> check_offered(const fs::path& file) {
   return fine;
 }
 
-// Whether a model of the registry has these weights.
-bool is_used(const Registry& registry, const fs::path& weights) {
-  return std::ranges::any_of(registry.models(), [&](const auto& m) { return fs::path(m.second.path) == weights; });
+// A name that somebody gives to a model: one that commands do not take for something else.
+Result<domain::ModelName> new_name(std::string_view text) {
+  HEARTH_TRY(auto name, domain::ModelName::parse(text));
+  const auto reference = parse_reference(text);
+  const bool elsewhere = name.path().contains(':') || (reference && reference->kind != Reference::Kind::kName);
+  if (!elsewhere && !text.starts_with('-')) return name;
+  return fail(ErrorCode::kInvalidRequest,
+              fmt::format("'{}' cannot be the name of a model here: {}", base::one_line(text),
+                          elsewhere ? "it says where models are fetched from" : "it begins like an option"),
+              "name");
+}
+
+// The models of the registry that have these weights.
+std::vector<std::string> users_of(const Registry& registry, const fs::path& weights) {
+  std::vector<std::string> out;
+  for (const auto& [slug, model] : registry.models()) {
+    if (fs::path(model.path) == weights) out.push_back(model.name);
+  }
+  return out;
 }
 
 // Whether a name without a tag means all quantisations of a model to whoever deletes it. Tags that somebody gave (as
@@ -57,6 +74,8 @@ std::string default_model_name(const fs::path& file) {
   const std::string tag = quantization_in(stem, &rest);
   std::string name;
   for (const char c : rest) name += static_cast<unsigned char>(c) < 0x20 || c == ':' || c == '/' ? '-' : c;
+  name.erase(0, std::min(name.find_first_not_of('-'), name.size()));
+  if (name.empty()) name = "model";
   return tag.empty() ? name : name + ":" + tag;
 }
 
@@ -75,10 +94,12 @@ Result<LibraryEntry> Library::import(const fs::path& path, std::string_view name
   }
   const fs::path file = weight_file(absolute.string(), folders_);
   if (file.empty()) return cannot("no .gguf file there");
+  if (format_of(file.string()) != kGguf)
+    return cannot(fmt::format("it is {}, and this version runs GGUF files only", format_of(file.string())));
   HEARTH_CHECK(check_offered(file));
   HEARTH_TRY(const auto card, read_model_card(file));
   const std::string wanted = name.empty() ? default_model_name(file) : std::string(name);
-  HEARTH_TRY(auto parsed, domain::ModelName::parse(wanted));
+  HEARTH_TRY(auto parsed, new_name(wanted));
   const RegistryEntry entry{.name = parsed.display(),
                             .path = file.string(),
                             .format = "gguf",
@@ -107,7 +128,7 @@ Result<LibraryEntry> Library::import(const fs::path& path, std::string_view name
 
 Result<LibraryEntry> Library::create(std::string_view name, std::string_view from,
                                      const domain::ModelSettings& settings) {
-  HEARTH_TRY(const auto wanted, domain::ModelName::parse(name));
+  HEARTH_TRY(const auto wanted, new_name(name));
   const auto base_of = [&]() -> Result<LibraryEntry> {
     if (!from.starts_with('/')) return find(from);
     std::error_code error;
@@ -154,14 +175,17 @@ Result<void> Library::remove(std::string_view name) {
   HEARTH_TRY(const auto meant, whole ? all_of(entry) : std::vector{entry});
   // Under the registry's lock: a model that is made of these weights now comes before, or finds them gone.
   return Registry::update(home_.registry(), [&](Registry& registry) -> Result<void> {
-    const auto used = [&](const LibraryEntry& one) { return is_used(registry, one.path); };
+    const auto used = [&](const LibraryEntry& one) { return !users_of(registry, one.path).empty(); };
     if (whole && std::ranges::none_of(meant, used)) return remove_folder(entry.name, folder_of(entry));
     for (const auto& one : meant) {
       // Other models may stand on its weights: then only its name goes.
-      if (used(one))
-        registry.set_hidden(one.name.full(), true);
-      else
+      if (!used(one)) {
         HEARTH_CHECK(remove_files(one));
+        continue;
+      }
+      registry.set_hidden(one.name.full(), true);
+      log_.warn("{}: only the name was deleted; its weights stay, for {}", one.id(),
+                fmt::join(users_of(registry, one.path), ", "));
     }
     return {};
   });
@@ -253,7 +277,7 @@ Result<void> Library::forget(std::string_view name) {
 // The last model on weights whose own name was deleted before takes them with it.
 Result<void> Library::remove_unused(const fs::path& weights) {
   return Registry::update(home_.registry(), [&](Registry& registry) -> Result<void> {
-    if (is_used(registry, weights)) return {};
+    if (!users_of(registry, weights).empty()) return {};
     for (auto& found : scan_models(home_.models, folders_)) {
       if (found.path != weights) continue;
       HEARTH_TRY(auto name, domain::ModelName::parse(found.model + ":" + found.tag));
@@ -302,7 +326,7 @@ Result<void> Library::remove_files(const LibraryEntry& entry) {
 
 Result<void> Library::copy(std::string_view from, std::string_view to) {
   HEARTH_TRY(const auto entry, find(from));
-  HEARTH_TRY(const auto target, domain::ModelName::parse(to));
+  HEARTH_TRY(const auto target, new_name(to));
   HEARTH_TRY(const auto header, card(entry));
   const RegistryEntry made{.name = target.display(),
                            .path = entry.path.string(),

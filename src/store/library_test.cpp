@@ -93,6 +93,18 @@ TEST_F(LibraryTest, ImportRefusesWithAReason) {
   EXPECT_TRUE(ids().empty());
 }
 
+TEST_F(LibraryTest, NamesThatMeanSomethingElseAreRefused) {
+  const auto file = place("elsewhere/m.gguf");
+  ASSERT_TRUE(library_.import(file, ""));
+  for (const auto* name : {"hf:org/x", "hf:x", "ollama:x:1b", "s3://b/x", "file:x", "./x", "-x", "host:80/x"}) {
+    EXPECT_EQ(library_.import(file, name).error().code, ErrorCode::kInvalidRequest) << name;
+    EXPECT_EQ(library_.copy("m", name).error().code, ErrorCode::kInvalidRequest) << name;
+    EXPECT_EQ(library_.create(name, "m", {}).error().code, ErrorCode::kInvalidRequest) << name;
+  }
+  EXPECT_EQ(default_model_name("-x-Q8_0.gguf"), "x:q8_0");
+  EXPECT_EQ(default_model_name("--.gguf"), "model");
+}
+
 TEST_F(LibraryTest, ANameIsTakenOnce) {
   ASSERT_TRUE(library_.import(place("a/one.gguf"), "m"));
   const auto second = library_.import(place("b/two.gguf"), "M:latest");

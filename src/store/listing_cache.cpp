@@ -7,6 +7,7 @@
 #include <functional>
 #include <iterator>
 #include <memory>
+#include <thread>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -190,7 +191,7 @@ bool read_folder(Fields& in, FolderCache& folders) {
   return true;
 }
 
-using Cards = std::unordered_map<std::string, CardLine>;
+using Cards = std::unordered_map<std::string, std::shared_ptr<const CardLine>>;  // shared: read outside the lock
 
 constexpr std::size_t kLineLength = 150;  // or so
 
@@ -212,7 +213,7 @@ Cards read_cards(std::string_view text) {
     std::string path(in.text());
     auto card = read_card(in);
     if (!card) return false;
-    out.try_emplace(std::move(path), *std::move(card));
+    out.try_emplace(std::move(path), std::make_shared<const CardLine>(*std::move(card)));
     return true;
   });
   return whole ? std::move(out) : Cards();
@@ -240,19 +241,23 @@ void ListingCache::load(FolderCache& folders) {
     const auto part = [](std::string_view whole, std::size_t from, std::size_t to) {
       return from < to ? whole.substr(from, to - from) : std::string_view();
     };
-    each_line(part(*text, kFirstLine.size(), middle), [&](Fields in) { return read_folder(in, folders); });
-    auto read = read_cards(part(*text, middle + kMiddleLine.size(), text->size() - kLastLine.size()));
+    Cards read;
+    {
+      const std::jthread cards(
+          [&] { read = read_cards(part(*text, middle + kMiddleLine.size(), text->size() - kLastLine.size())); });
+      each_line(part(*text, kFirstLine.size(), middle), [&](Fields in) { return read_folder(in, folders); });
+    }
     read.merge(state.cards);
     state.cards.swap(read);
   });
 }
 
 std::optional<domain::ModelCard> ListingCache::find(const std::string& path, const FileStamp& stamp) const {
-  return state_->with([&](const State& state) -> std::optional<domain::ModelCard> {
+  const auto line = state_->with([&](const State& state) -> std::shared_ptr<const CardLine> {
     const auto it = state.cards.find(path);
-    if (it == state.cards.end() || it->second.stamp != stamp) return std::nullopt;
-    return card_of(path, it->second);
+    return it == state.cards.end() ? nullptr : it->second;
   });
+  return line && line->stamp == stamp ? std::optional(card_of(path, *line)) : std::nullopt;
 }
 
 domain::ModelCard ListingCache::put(const std::string& path, const FileStamp& stamp, const domain::ModelCard& card) {
@@ -268,7 +273,7 @@ domain::ModelCard ListingCache::put(const std::string& path, const FileStamp& st
                       .tasks = card.tasks};
   state_->with([&](State& state) {
     if (state.cards.size() >= kCardsMax) state.cards.clear();
-    state.cards.insert_or_assign(path, line);
+    state.cards.insert_or_assign(path, std::make_shared<const CardLine>(line));
     state.news = true;
   });
   return card_of(path, line);
@@ -286,7 +291,7 @@ void ListingCache::save(FolderCache& folders) {
     });
     text += kMiddleLine.substr(0, kMiddleLine.size() - 1);
     for (const auto& [path, known] : state.cards) {
-      if (stamp_of(path)) write_card(text, path, known);
+      if (stamp_of(path)) write_card(text, path, *known);
     }
     text += kLastLine;
     if (text.size() <= kFileMax.count) (void)base::replace_file(file_, text);

@@ -1,6 +1,7 @@
 #include "store/model_finder.hpp"
 
 #include <algorithm>
+#include <fmt/format.h>
 #include <set>
 #include <utility>
 
@@ -73,9 +74,12 @@ FoundModels find_models(const Home& home, const Registry& registry, FolderCache&
   FoundModels models;
   for (const auto& [slug, entry] : registry.models()) {
     if (!base::starts_with_ignore_case(entry.name, only)) continue;
-    if (auto file = weight_file(entry.path, folders); !file.empty()) {
-      if (auto* model = add(models, entry.name, Origin::kRegistry, std::move(file))) model->settings = &entry.settings;
-    }
+    auto file = weight_file(entry.path, folders);
+    if (file.empty() && only.empty())
+      folders.trouble(entry.path, fmt::format("it is gone; put it back, or forget the model with: hearth rm {}",
+                                              base::shell_word(entry.name)));
+    if (file.empty()) continue;
+    if (auto* model = add(models, entry.name, Origin::kRegistry, std::move(file))) model->settings = &entry.settings;
   }
   for (auto& found : scan_models(home.models, folders, only)) {
     const std::string name = found.model + ":" + found.tag;

@@ -28,7 +28,10 @@ std::unexpected<Error> bad(std::size_t line, std::string_view why) {
 
 class Parser {
  public:
-  explicit Parser(std::string_view text) : rest_(text) {}
+  explicit Parser(std::string_view text) : rest_(text) {
+    constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+    if (rest_.starts_with(kByteOrderMark)) rest_.remove_prefix(kByteOrderMark.size());
+  }
 
   // Nothing at the end.
   Result<std::optional<Instruction>> next() {

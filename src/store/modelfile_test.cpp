@@ -44,6 +44,14 @@ TEST(Modelfile, EveryInstructionArrives) {
   EXPECT_EQ(again->settings, s) << modelfile_text(parsed->from, s);
 }
 
+TEST(Modelfile, AByteOrderMarkIsPassedOver) {
+  const auto parsed = Modelfile::parse(
+      "\xEF\xBB\xBF"
+      "FROM m\n");
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  EXPECT_EQ(parsed->from, "m");
+}
+
 TEST(Modelfile, SaysWhichLineIsWrong) {
   struct {
     const char* text;

@@ -241,3 +241,32 @@ def test_a_whole_life(models, home):
     assert "mine" in models.names()
     models("delete", "mine")
     assert "mine" not in models.names() and path.exists()
+
+
+def test_imports_whose_file_is_gone(models, tmp_path):
+    file = tmp_path / "my model.gguf"
+    file.write_bytes(GGUF)
+    models("import", file)
+    file.unlink()
+    models("list")
+    assert "it is gone; put it back, or forget the model with: hearth rm 'my model'" in models.said
+    (lost,) = [m for m in models("verify", code=1) if not m["ok"]]
+    assert lost["reference"] == "my model" and lost["problems"] == [{"file": str(file), "what": "it is gone"}]
+    models("delete", "my model")
+    models("list")
+    assert models.said == ""
+
+
+def test_sizes_of_files_and_models(models):
+    path = models.put("org/tiny/tiny-Q8_0.gguf")
+    models.put("org/tiny/config.json", "{}")
+    assert models("size", path) == {"size": len(GGUF)} and models("size", "org/tiny") == {"size": len(GGUF) + 2}
+    models("size", "none", code=1)
+    assert "no model here has that name" in models.said
+
+
+def test_only_what_can_run_is_imported(models, tmp_path):
+    (tmp_path / "model.xml").write_text(GRAPH)
+    (tmp_path / "model.bin").write_bytes(b"abcd")
+    models("import", tmp_path, code=1)
+    assert "it is openvino, and this version runs GGUF files only" in models.said

@@ -47,7 +47,8 @@ struct Progress {
 struct DownloadOptions {
   Net net;
   int connections = 8;                       // in all
-  std::uint64_t piece_max_bytes = 64 << 20;  // of one request; pieces shrink towards the end
+  std::uint64_t piece_max_bytes = 64 << 20;  // of one request: they grow from the first on, and shrink towards the end
+  std::uint64_t piece_first_bytes = 4 << 20;
   std::uint64_t piece_min_bytes = 1 << 20;
   std::uint64_t size_max = UINT64_MAX;     // bytes of one file whose size was not published
   std::uint64_t record_bytes = 512 << 10;  // what a kill may cost per connection, or a fifth of a second

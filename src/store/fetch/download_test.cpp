@@ -39,6 +39,7 @@ DownloadOptions quick() {
   DownloadOptions out;
   out.piece_min_bytes = 4 << 10;
   out.piece_max_bytes = 64 << 10;
+  out.piece_first_bytes = 64 << 10;
   out.record_bytes = 1 << 10;
   out.net.retry = {.attempts_max = 4, .first = 1ms, .longest = 2ms};
   out.net.stall = 5s;

@@ -108,15 +108,21 @@ std::optional<FileTransfer::Assignment> FileTransfer::next(base::SteadyTime now)
   if (!ranges_ || look_first) {
     out.whole = true;
   } else {
-    const std::uint64_t left = partial_.id().size ? *partial_.id().size - taken_.total() : options_.piece_max_bytes;
-    const auto share = left / (2 * static_cast<std::uint64_t>(std::max(options_.connections, 1)));
-    const auto piece = std::clamp(share, options_.piece_min_bytes, options_.piece_max_bytes);
-    out.range.end = std::min(gap->end, gap->begin + piece);
+    out.range.end = std::min(gap->end, gap->begin + piece_bytes());
     out.whole = out.range == Range{0, end()};
   }
   taken_.add(out.range);
   ++busy_;
   return out;
+}
+
+// Small at the beginning, so that there is something to hash soon, and at the end, so that no connection is left alone.
+std::uint64_t FileTransfer::piece_bytes() const {
+  const auto connections = static_cast<std::uint64_t>(std::max(options_.connections, 1));
+  const auto taken = taken_.total();
+  const auto growing = std::max(options_.piece_first_bytes, taken / connections);
+  const auto shrinking = partial_.id().size ? (*partial_.id().size - taken) / (2 * connections) : growing;
+  return std::clamp(std::min(growing, shrinking), options_.piece_min_bytes, options_.piece_max_bytes);
 }
 
 Result<bool> FileTransfer::accept(Assignment& assignment, const Exchange& exchange, const std::string& url) {
@@ -175,7 +181,7 @@ Result<bool> FileTransfer::accept_whole(Assignment& assignment, const Exchange& 
   if (length && !partial_.id().size) HEARTH_CHECK(learn_size(*length));
   assignment.range = {0, end()};
   // Where ranges can follow, this connection takes the first piece only.
-  if (ranges_ && end() != kNoEnd) assignment.range.end = std::min(end(), options_.piece_max_bytes);
+  if (ranges_ && end() != kNoEnd) assignment.range.end = std::min(end(), options_.piece_first_bytes);
   taken_.add(assignment.range);
   if (end() != kNoEnd && assignment.range.end < end()) taken_ = partial_.done(), taken_.add(assignment.range);
   return true;

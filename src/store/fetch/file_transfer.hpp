@@ -90,6 +90,7 @@ class FileTransfer {
   };
   [[nodiscard]] Failure judge(const Assignment& assignment, const End& end);
   [[nodiscard]] Result<void> failed(const Failure& failure, base::SteadyTime now, std::mt19937& random);
+  [[nodiscard]] std::uint64_t piece_bytes() const;
   [[nodiscard]] Result<bool> accept_part(Assignment& assignment, const Exchange& exchange);
   [[nodiscard]] Result<bool> accept_whole(Assignment& assignment, const Exchange& exchange);
   [[nodiscard]] Result<void> learn_size(std::uint64_t size);

@@ -11,7 +11,7 @@ namespace hearth::store::fetch {
 
 namespace {
 
-constexpr std::size_t kReadBytes = 1 << 20;
+constexpr std::size_t kReadBytes = 128 << 10;   // stays in the cache until it is hashed
 constexpr std::uint64_t kTurnBytes = 16 << 20;  // then another job may have the thread
 
 Result<std::size_t> read_some(int fd, std::vector<char>& buffer, std::uint64_t offset, std::uint64_t end) {

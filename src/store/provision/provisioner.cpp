@@ -111,6 +111,13 @@ Error with_remedy(Error error, const Publication& published) {
   return error;
 }
 
+// A short name that nobody knows may be a slip.
+Error with_search(Error error, const Reference& asked) {
+  if (error.code == ErrorCode::kModelNotFound && asked.kind == Reference::Kind::kName && !asked.name.contains('/'))
+    error.message += fmt::format("; names that hearth knows: hearth search {}", asked.name);
+  return error;
+}
+
 // Waits until no other process writes this model; `waiting` is called meanwhile.
 Result<FileLock> sole_writer(const Home& home, const std::string& model, const std::stop_token& stop,
                              const std::function<void()>& waiting) {
@@ -215,13 +222,42 @@ Result<Pulled> Provisioner::pull(const Reference& asked, const PullOptions& opti
   if (options_.offline) return what_is_here(reference);
   HEARTH_TRY(const Source* const source, source_of(reference));
   tell(options, {.phase = PullProgress::Phase::kResolving, .choice = {}, .files = {}, .bytes = {}});
-  HEARTH_TRY(const auto published, source->look_up(reference, options.stop));
+  auto looked_up = source->look_up(reference, options.stop);
+  if (!looked_up) return std::unexpected(with_search(std::move(looked_up).error(), asked));
+  const auto& published = *looked_up;
   for (const auto& note : published.notes) log_.warn("{}: {}", to_text(reference), note);
   HEARTH_TRY(const auto choice, choose_from(published, wish, options));
   HEARTH_CHECK(check_names(published, choice));
   HEARTH_TRY(const bool fetched, fetch_missing(published, choice, reference, options));
   if (options.folder.empty()) HEARTH_CHECK(show_again(published));
-  return pulled(published, choice, folder_of(published, options), !fetched);
+  auto out = pulled(published, choice, folder_of(published, options), !fetched);
+  // What is published can be broken: better said now than when somebody waits for its answer.
+  if (fetched) {
+    if (const auto fine = check_structure(out.weights); !fine)
+      log_.warn("{} is here as it is published, but nothing can run it: {}", to_text(asked), fine.error().message);
+  }
+  return out;
+}
+
+// An id that another model has, which lies elsewhere, would hide what is fetched.
+Result<void> Provisioner::check_is_free(const Publication& published, const Choice& choice,
+                                        const Reference& reference) const {
+  std::string tag = base::to_lower(choice.quantization);
+  if (tag.empty()) tag = reference.kind == Reference::Kind::kOllama ? reference.selector : "";
+  if (tag.empty()) tag = "latest";
+  HEARTH_TRY(const auto registry, Registry::load(options_.home.registry()));
+  const auto folder = options_.home.models / published.folder;
+  for (const auto& [slug, model] : registry.models()) {
+    const auto name = domain::ModelName::parse(model.name);
+    if (!name || !base::equals_ignore_case(name->full(), published.folder + ":" + tag)) continue;
+    if (fs::path(model.path).string().starts_with(folder.string() + "/")) continue;
+    return fail(ErrorCode::kConflict,
+                fmt::format("a model with the id '{0}' is here already ({1}), and would hide this one; delete that id "
+                            "first with: hearth rm {0}",
+                            model.name, model.path),
+                "model");
+  }
+  return {};
 }
 
 Result<Changes> Provisioner::check(const Reference& asked, const PullOptions& options) const {
@@ -365,6 +401,7 @@ Result<bool> Provisioner::fetch_missing(const Publication& published, const Choi
     if (manifest.text() != before) HEARTH_CHECK(manifest.save(folder));
     return false;
   }
+  if (options.folder.empty()) HEARTH_CHECK(check_is_free(published, choice, reference));
 
   // Files that somebody put there are worth a look before they are fetched.
   progress.phase = PullProgress::Phase::kChecking;
@@ -406,7 +443,12 @@ Result<bool> Provisioner::fetch_missing(const Publication& published, const Choi
     tell(options, progress);
   };
   const auto result = fetch::download(wishes, how);
-  if (!result) return std::unexpected(with_remedy(result.error(), published));
+  if (!result) {
+    std::error_code not_empty;  // a folder in which nothing has come
+    if (fs::remove(folder, not_empty) && folder.parent_path() != options_.home.models)
+      fs::remove(folder.parent_path(), not_empty);
+    return std::unexpected(with_remedy(result.error(), published));
+  }
   const auto& fetched = *result;
   for (std::size_t i = 0; i < missing.size(); ++i) put(missing[i], fetched[i].size, fetched[i].digest);
   manifest.fetched_at = base::rfc3339(clock_.wall());

@@ -110,6 +110,8 @@ class Provisioner {
   };
   [[nodiscard]] Result<Wish> resolve(const Reference& reference) const;
   [[nodiscard]] Result<const Source*> source_of(const Reference& reference) const;
+  [[nodiscard]] Result<void> check_is_free(const Publication& published, const Choice& choice,
+                                           const Reference& reference) const;
   [[nodiscard]] Result<std::optional<Pulled>> bundled(const Reference& asked) const;
   [[nodiscard]] Result<Pulled> what_is_here(const Reference& reference) const;
   [[nodiscard]] Result<Choice> choose_from(const Publication& published, const Wish& wish,
