@@ -12,6 +12,7 @@
 
 #include "base/files.hpp"
 #include "domain/json/settings_json.hpp"
+#include "domain/model_name.hpp"
 #include "store/catalog.hpp"
 #include "store/listing_cache.hpp"
 #include "store/modelfile.hpp"

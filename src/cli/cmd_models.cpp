@@ -12,6 +12,7 @@
 #include "http/message.hpp"
 #include "json/writer.hpp"
 #include "store/modelfile.hpp"
+#include "store/reference.hpp"
 
 namespace hearth::cli {
 namespace {
@@ -119,10 +120,10 @@ int show_model(Context& context, const RefOptions& options) {
   }
   for (const auto* key : {"name", "path", "origin", "format", "architecture", "parameters", "quantization", "size",
                           "context", "task", "license", "modified_at", "digest"})
-    fmt::print("{:<14}{}\n", key,
+    fmt::print("{:<15}{}\n", key,
                std::string(key) == "size" ? base::human({number_of(*info, key)}) : text_of(*info, key));
   for (const auto* key : {"source", "revision", "pull_reference"}) {
-    if (const auto text = text_in(*info, key); !text.empty()) fmt::print("{:<14}{}\n", key, text);
+    if (const auto text = text_in(*info, key); !text.empty()) fmt::print("{:<15}{}\n", key, text);
   }
   print_settings(*info);
   if (context.globals.verbose) {
@@ -166,6 +167,7 @@ int create_model(Context& context, const CreateOptions& options) {
   if (!text) return report(text.error());
   const auto parsed = store::Modelfile::parse(*text);
   if (!parsed) return report(parsed.error());
+  if (const auto name = store::parse_new_name(options.name); !name) return report(name.error());
   auto from = base_of(parsed->from, file);
   if (!from.starts_with('/')) {
     auto name = here_or_pulled(context, from);

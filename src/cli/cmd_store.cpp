@@ -41,7 +41,7 @@ void print_verified(const provision::Verified& model) {
 Result<std::vector<provision::Verified>> verify_here(const Context& context, const std::vector<std::string>& refs) {
   const store::Library library(context.home, *context.log);
   HEARTH_TRY(const auto entries, library.entries(refs));
-  HEARTH_TRY(const auto lost, refs.empty() ? library.lost() : Result<std::vector<store::RegistryEntry>>());
+  HEARTH_TRY(const auto lost, refs.empty() ? library.lost() : Result<std::vector<store::LostModel>>());
   StatusLine line;
   const InterruptScope interrupt;
   provision::VerifyOptions how{.on_progress = {}, .stop = interrupt.token()};
@@ -52,8 +52,7 @@ Result<std::vector<provision::Verified>> verify_here(const Context& context, con
   };
   HEARTH_TRY(auto verified, provision::verify(library, entries, how));
   for (const auto& model : lost)
-    verified.push_back(
-        {.reference = model.name, .problems = {{.file = model.path, .offset = {}, .what = "it is gone"}}});
+    verified.push_back({.reference = model.name, .problems = {{.file = model.path, .offset = {}, .what = model.why}}});
   return verified;
 }
 
@@ -169,6 +168,10 @@ int update(Context& context, const UpdateCommand& options) {
   if (models->empty() && !context.globals.json && !context.globals.quiet)
     fmt::print("nothing that was fetched from a source\n");
   if (options.check) return check_updates(context, *models);
+  // Offline a pull is content with what is here; an update is not.
+  if (!context.remote_asked() && !models->empty() && sdk::provisioner_options(context.settings, context.home).offline)
+    return report_with_remedy(
+        Error{.code = ErrorCode::kUnavailable, .message = "HF_HUB_OFFLINE forbids to ask for updates"}, "");
   boost::json::array all;
   bool all_done = true;
   for (const auto& model : *models) {
@@ -219,7 +222,8 @@ Result<std::uint64_t> size_of(const Context& context, const std::string& text) {
   if (!error && !context.remote_asked()) return bytes;
   const auto info = ModelSource(context).info(text);
   if (info) return info->get_object().at("total_size").to_number<std::uint64_t>();
-  if (context.remote_asked()) return std::unexpected(info.error());
+  const bool absent = info.error().code == ErrorCode::kModelNotFound || text.contains('/');
+  if (context.remote_asked() || !absent) return std::unexpected(info.error());
   return fail(ErrorCode::kIo,
               fmt::format("cannot tell the size of {}: {}, and no model here has that name", text, error.message()));
 }

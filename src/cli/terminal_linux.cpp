@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cerrno>
 #include <clocale>
 #include <csignal>
 #include <cwchar>
@@ -57,10 +58,19 @@ std::string read_secret(std::string_view prompt) {
     quiet.c_lflag &= ~static_cast<tcflag_t>(ECHO);
     ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
   }
+  // Ctrl-C ends the reading first, so that the terminal shows what is typed again.
+  struct sigaction ignore{};
+  struct sigaction usual{};
+  ignore.sa_handler = [](int) {};
+  ::sigaction(SIGINT, &ignore, &usual);
   std::string out;
-  for (int c = std::getchar(); c != EOF && c != '\n'; c = std::getchar()) out += static_cast<char>(c);
+  int c = std::getchar();
+  for (; c != EOF && c != '\n'; c = std::getchar()) out += static_cast<char>(c);
+  const bool interrupted = c == EOF && errno == EINTR;
   if (hidden) ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
   fmt::print(stderr, "\n");
+  ::sigaction(SIGINT, &usual, nullptr);
+  if (interrupted) ::raise(SIGINT);
   return out;
 }
 

@@ -13,6 +13,8 @@
 #include "store/file_lock.hpp"
 #include "store/gguf.hpp"
 #include "store/manifest.hpp"
+#include "store/reference.hpp"
+#include "store/registry.hpp"
 #include "store/scan.hpp"
 #include "store/split_name.hpp"
 #include "store/template_check.hpp"
@@ -193,7 +195,7 @@ Result<void> BlobUpload::finish() {
 Result<void> create_from_blobs(const Home& home, std::string_view text,
                                const std::map<std::string, fetch::Digest>& files, const domain::ModelSettings& settings,
                                std::string_view now) {
-  HEARTH_TRY(const auto name, domain::ModelName::parse(text));
+  HEARTH_TRY(const auto name, parse_new_name(text));
   HEARTH_CHECK(check_file_name(name.path()));
   HEARTH_CHECK(check_template(settings.chat_template));
   HEARTH_TRY(const auto moves, moves_of(home, name, files));
@@ -212,14 +214,28 @@ Result<void> create_from_blobs(const Home& home, std::string_view text,
     return fail(ErrorCode::kInvalidRequest, fine.error().message, "files");
   std::error_code error;
   fs::create_directories(folder, error);
-  HEARTH_CHECK(staging.keep());
+  // A kill between the two leaves files without settings and digests, not with those of others.
+  const Manifest before = manifest;
+  const auto replaced = [&](const Manifest::File& file) {
+    return std::ranges::any_of(moves, [&](const Move& move) { return move.to.filename() == file.name; });
+  };
+  if (std::erase_if(manifest.files, replaced) > 0) HEARTH_CHECK(manifest.save(folder));
+  if (auto kept = staging.keep(); !kept) {
+    (void)before.save(folder);
+    return kept;
+  }
   manifest.fetched_at = now;
   for (const auto& move : moves)
     manifest.put({.name = move.to.filename().string(),
                   .size = fs::file_size(move.to, error),
                   .digest = move.digest,
                   .settings = &move == &*weights ? settings : domain::ModelSettings{}});
-  return manifest.save(folder);
+  HEARTH_CHECK(manifest.save(folder));
+  // What was made or imported under this name before would go first.
+  return Registry::update(home.registry(), [&](Registry& registry) -> Result<void> {
+    registry.remove(name.full());
+    return {};
+  });
 }
 
 }  // namespace hearth::store

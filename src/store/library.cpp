@@ -113,17 +113,21 @@ Result<std::optional<LibraryEntry>> Library::look_up(std::string_view text, Scop
   }
   HEARTH_TRY(auto all, collect(scope, wanted->path()));
   LibraryEntry* fallback = nullptr;
+  const std::string tag = base::to_lower(wanted->tag());
   for (auto& entry : all) {
     if (entry.name == *wanted) return std::move(entry);
-    const bool same_path = base::equals_ignore_case(entry.name.path(), wanted->path());
-    if (same_path && entry.preferred && base::equals_ignore_case(wanted->tag(), "latest")) fallback = &entry;
+    if (!base::equals_ignore_case(entry.name.path(), wanted->path())) continue;
+    // Its file's name means it even when its neighbours have made way for a shorter tag.
+    const bool by_file = entry.origin == LibraryEntry::Origin::kFolder && tag_by_name(entry.path) == tag;
+    if ((entry.preferred && tag == "latest") || by_file) fallback = &entry;
   }
   if (fallback != nullptr) return std::move(*fallback);
   HEARTH_TRY(auto found, by_short_name(text, scope));
   return found ? std::move(found) : by_reference(text, scope);
 }
 
-// As models are pulled: "hf.co/org/name:Q8_0", "hf:org/name", "ollama:name:tag", or with a file's name behind the ':'.
+// As models are pulled: "hf.co/org/name:Q8_0", "hf:org/name", "ollama:name:tag", or with a file's path behind the ':'.
+// A revision must be what was fetched.
 Result<std::optional<LibraryEntry>> Library::by_reference(std::string_view text, Scope scope) const {
   const auto reference = parse_reference(text);
   using Kind = Reference::Kind;
@@ -132,11 +136,24 @@ Result<std::optional<LibraryEntry>> Library::by_reference(std::string_view text,
     return std::nullopt;
   HEARTH_TRY(auto all, collect(scope, reference->name));
   const bool any = reference->selector.empty() || base::equals_ignore_case(reference->selector, "latest");
+  const auto selected = [&](const LibraryEntry& e) {
+    const std::string file = e.path.lexically_relative(home_.models / e.name.path()).generic_string();
+    return any ? e.preferred
+               : base::equals_ignore_case(e.name.tag(), reference->selector) ||
+                     base::equals_ignore_case(e.path.filename().string(), reference->selector) ||
+                     base::equals_ignore_case(file, reference->selector);
+  };
+  const auto of_revision = [&](const LibraryEntry& e) {
+    if (reference->revision.empty()) return true;
+    const auto manifest = Manifest::load(home_.models / e.name.path());
+    const auto* const file =
+        manifest && *manifest
+            ? (*manifest)->find(e.path.lexically_relative(home_.models / e.name.path()).generic_string())
+            : nullptr;
+    return file != nullptr && (file->asked == reference->revision || file->revision == reference->revision);
+  };
   const auto meant = [&](const LibraryEntry& e) {
-    return base::equals_ignore_case(e.name.path(), reference->name) &&
-           (any ? e.preferred
-                : base::equals_ignore_case(e.name.tag(), reference->selector) ||
-                      base::equals_ignore_case(e.path.filename().string(), reference->selector));
+    return base::equals_ignore_case(e.name.path(), reference->name) && selected(e) && of_revision(e);
   };
   const auto it = std::ranges::find_if(all, meant);
   return it == all.end() ? std::nullopt : std::optional(std::move(*it));
@@ -170,16 +187,19 @@ std::unexpected<Error> Library::without_weights(std::string_view text) const {
   for (const auto& entry : collect(Scope::kOwn, name->path()).value_or(std::vector<LibraryEntry>())) {
     if (base::equals_ignore_case(entry.name.path(), name->path())) tags.push_back(entry.name.tag());
   }
-  if (!tags.empty()) return absent(fmt::format("{} has {}", name->path(), fmt::join(tags, ", ")));
+  if (!tags.empty())
+    return absent(fmt::format("{} has {}; fetch it with: hearth pull {}", name->path(), fmt::join(tags, ", "),
+                              base::shell_word(text)));
   const auto folder = home_.models / name->path();
   std::error_code error;
   for (fs::recursive_directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
     if (it->path().extension() == ".partial")
-      return absent(fmt::format(
-          "it is not all there yet; go on with: hearth pull {0}, or discard it with: hearth rm {0}", name->path()));
+      return absent(
+          fmt::format("it is not all there yet; go on with: hearth pull {0}, or discard it with: hearth rm {0}",
+                      base::shell_word(name->path())));
   }
   return absent(fmt::format("{} has no .gguf file, no OpenVINO IR and no safetensors; fetch it with: hearth pull {}",
-                            folder.string(), text));
+                            folder.string(), base::shell_word(base::one_line(text))));
 }
 
 // Parsed again only when a file of it has changed: requests come by short names too.
@@ -226,11 +246,12 @@ std::optional<std::string> Library::registered_file(std::string_view text) const
   return std::nullopt;
 }
 
-Result<std::vector<RegistryEntry>> Library::lost() const {
+Result<std::vector<LostModel>> Library::lost() const {
   HEARTH_TRY(const auto registry, this->registry());
-  std::vector<RegistryEntry> out;
+  std::vector<LostModel> out;
   for (const auto& [slug, entry] : registry->models()) {
-    if (!stamp_of(entry.path)) out.push_back(entry);
+    if (auto why = why_lost(entry.path, folders_); !why.empty())
+      out.push_back({.name = entry.name, .path = entry.path, .why = std::move(why)});
   }
   return out;
 }

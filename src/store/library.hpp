@@ -27,6 +27,13 @@ namespace hearth::store {
 
 // What models there are. Looks at the disk on every call, but reads only what has changed since, so a model added by
 // another process is there at once; to find one model only the folders that could hold it are looked at. Thread-safe.
+// A model of the registry whose weights cannot be reached.
+struct LostModel {
+  std::string name;
+  std::string path;
+  std::string why;  // "it is gone"
+};
+
 class Library {
  public:
   Library(Home home, base::Log& log);
@@ -45,8 +52,8 @@ class Library {
   [[nodiscard]] Result<LibraryEntry> find(std::string_view name) const;
   // Where the registry says that a model is, there or not.
   [[nodiscard]] std::optional<std::string> registered_file(std::string_view name) const;
-  // Models of the registry whose file is gone.
-  [[nodiscard]] Result<std::vector<RegistryEntry>> lost() const;
+  // Models of the registry that have no weights any more.
+  [[nodiscard]] Result<std::vector<LostModel>> lost() const;
   // The id of what has this weight file; its path if nothing has.
   [[nodiscard]] std::string id_of(const std::filesystem::path& file) const;
   // From the file's header, its hearth.json and the registry; kIo, kModelLoadFailed.
@@ -79,7 +86,7 @@ class Library {
   [[nodiscard]] Result<void> check_one_is_meant(const LibraryEntry& entry, std::string_view name) const;
   [[nodiscard]] std::filesystem::path folder_of(const LibraryEntry& entry) const;
   [[nodiscard]] Result<void> remove_folder(const domain::ModelName& name, const std::filesystem::path& folder);
-  [[nodiscard]] bool remove_unfinished(std::string_view text);
+  [[nodiscard]] bool is_unfinished(std::string_view text) const;
   void remove_empty(std::filesystem::path at) const;
   [[nodiscard]] Result<void> remove_files(const LibraryEntry& entry);
   [[nodiscard]] Result<void> forget(std::string_view name);

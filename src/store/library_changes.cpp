@@ -28,18 +28,6 @@ Result<void> check_offered(const fs::path& file) {
   return fine;
 }
 
-// A name that somebody gives to a model: one that commands do not take for something else.
-Result<domain::ModelName> new_name(std::string_view text) {
-  HEARTH_TRY(auto name, domain::ModelName::parse(text));
-  const auto reference = parse_reference(text);
-  const bool elsewhere = name.path().contains(':') || (reference && reference->kind != Reference::Kind::kName);
-  if (!elsewhere && !text.starts_with('-')) return name;
-  return fail(ErrorCode::kInvalidRequest,
-              fmt::format("'{}' cannot be the name of a model here: {}", base::one_line(text),
-                          elsewhere ? "it says where models are fetched from" : "it begins like an option"),
-              "name");
-}
-
 // The models of the registry that have these weights.
 std::vector<std::string> users_of(const Registry& registry, const fs::path& weights) {
   std::vector<std::string> out;
@@ -49,11 +37,16 @@ std::vector<std::string> users_of(const Registry& registry, const fs::path& weig
   return out;
 }
 
+// "small:1b" and "ollama:small:1b", not "small" and "ollama:small".
+bool names_a_tag(std::string_view name) {
+  const auto reference = parse_reference(name);
+  return reference ? !reference->selector.empty() : name.substr(name.rfind('/') + 1).contains(':');
+}
+
 // Whether a name without a tag means all quantisations of a model to whoever deletes it. Tags that somebody gave (as
 // Ollama's) are models of their own, and so are files that lie right in the models folder.
 bool means_all(const LibraryEntry& entry, std::string_view name, const fs::path& models) {
-  const bool tagged = name.substr(name.rfind('/') + 1).contains(':');
-  return !tagged && !entry.path.stem().string().contains('@') && entry.path.parent_path() != models;
+  return !names_a_tag(name) && !entry.path.stem().string().contains('@') && entry.path.parent_path() != models;
 }
 
 Result<FileLock> sole_deleter(const Home& home, const std::string& model) {
@@ -99,7 +92,7 @@ Result<LibraryEntry> Library::import(const fs::path& path, std::string_view name
   HEARTH_CHECK(check_offered(file));
   HEARTH_TRY(const auto card, read_model_card(file));
   const std::string wanted = name.empty() ? default_model_name(file) : std::string(name);
-  HEARTH_TRY(auto parsed, new_name(wanted));
+  HEARTH_TRY(auto parsed, parse_new_name(wanted));
   const RegistryEntry entry{.name = parsed.display(),
                             .path = file.string(),
                             .format = "gguf",
@@ -128,7 +121,7 @@ Result<LibraryEntry> Library::import(const fs::path& path, std::string_view name
 
 Result<LibraryEntry> Library::create(std::string_view name, std::string_view from,
                                      const domain::ModelSettings& settings) {
-  HEARTH_TRY(const auto wanted, new_name(name));
+  HEARTH_TRY(const auto wanted, parse_new_name(name));
   const auto base_of = [&]() -> Result<LibraryEntry> {
     if (!from.starts_with('/')) return find(from);
     std::error_code error;
@@ -155,7 +148,11 @@ Result<LibraryEntry> Library::create(std::string_view name, std::string_view fro
 Result<void> Library::remove(std::string_view name) {
   const auto found = find(name);
   const bool absent = !found && found.error().code == ErrorCode::kModelNotFound;
-  if (absent && (forget(name) || remove_unfinished(name))) return {};  // its file was gone, or never came
+  if (absent && forget(name)) return {};  // its file was gone
+  if (absent && is_unfinished(name)) {
+    HEARTH_TRY(const auto unfinished, domain::ModelName::parse(name));
+    return remove_folder(unfinished, home_.models / unfinished.path());
+  }
   if (!found) return std::unexpected(found.error());
   const auto& entry = *found;
   switch (entry.origin) {
@@ -193,8 +190,7 @@ Result<void> Library::remove(std::string_view name) {
 
 // Of several tags that somebody gave, a name without a tag means none, unless one of them is called `latest`.
 Result<void> Library::check_one_is_meant(const LibraryEntry& entry, std::string_view name) const {
-  const bool tagged = name.substr(name.rfind('/') + 1).contains(':');
-  if (tagged || !entry.path.stem().string().contains('@') || entry.name.tag() == "latest") return {};
+  if (names_a_tag(name) || !entry.path.stem().string().contains('@') || entry.name.tag() == "latest") return {};
   HEARTH_TRY(const auto all, collect(Scope::kOwn, entry.name.path()));
   std::string names;
   std::size_t count = 0;
@@ -252,7 +248,7 @@ void Library::remove_empty(fs::path at) const {
 }
 
 // A fetch that was given up leaves no weights, but a folder with what had come. Anybody else's files stay.
-bool Library::remove_unfinished(std::string_view text) {
+bool Library::is_unfinished(std::string_view text) const {
   const auto name = domain::ModelName::parse(text);
   if (!name || text.ends_with(":" + name->tag()) || !check_file_name(name->path())) return false;
   const auto folder = home_.models / name->path();
@@ -265,7 +261,7 @@ bool Library::remove_unfinished(std::string_view text) {
     something = true;
     ours = ours && (file == kManifestName || file.ends_with(".partial") || file.ends_with(".partial.json"));
   }
-  return !error && ours && something && remove_folder(*name, folder).has_value();
+  return !error && ours && something;
 }
 
 Result<void> Library::forget(std::string_view name) {
@@ -326,7 +322,7 @@ Result<void> Library::remove_files(const LibraryEntry& entry) {
 
 Result<void> Library::copy(std::string_view from, std::string_view to) {
   HEARTH_TRY(const auto entry, find(from));
-  HEARTH_TRY(const auto target, new_name(to));
+  HEARTH_TRY(const auto target, parse_new_name(to));
   HEARTH_TRY(const auto header, card(entry));
   const RegistryEntry made{.name = target.display(),
                            .path = entry.path.string(),

@@ -222,6 +222,39 @@ TEST_F(LibraryTest, IsFoundAsItWasPulled) {
       library_.find("org/begun").error().message.contains("not all there yet; go on with: hearth pull org/begun"));
 }
 
+TEST_F(LibraryTest, OtherWeightsAreOneModel) {
+  for (const auto* file :
+       {"model.safetensors", "openvino/openvino_model.xml", "openvino/openvino_model.bin", "vae/diffusion.safetensors"})
+    folder_.touch(std::string("models/org/st/") + file);
+  EXPECT_EQ(ids(), (std::vector<std::string>{"org/st"}));
+}
+
+TEST_F(LibraryTest, FilesOfOneQuantisationKeepTheirNames) {
+  place("models/org/two/alpha-Q8_0.gguf");
+  place("models/org/two/zeta-Q8_0.gguf");
+  EXPECT_EQ(ids(), (std::vector<std::string>{"org/two", "org/two:zeta-q8_0"}));
+  EXPECT_EQ(library_.find("org/two:Alpha-Q8_0")->path.filename(), "alpha-Q8_0.gguf");
+  ASSERT_TRUE(library_.remove("org/two:q8_0"));
+  EXPECT_EQ(library_.find("org/two:zeta-q8_0")->id(), "org/two") << "its name from before";
+  ASSERT_TRUE(library_.remove("org/two:zeta-q8_0"));
+  EXPECT_TRUE(ids().empty());
+}
+
+TEST_F(LibraryTest, ARevisionIsTheOneThatWasFetched) {
+  place("models/org/q/q-Q8_0.gguf");
+  place("models/org/q/sub/r-Q4_0.gguf");
+  const Manifest manifest{.source = "hf:org/q",
+                          .files = {{.name = "q-Q8_0.gguf",
+                                     .size = 1,
+                                     .digest = {.kind = fetch::Digest::Kind::kSha256, .hex = std::string(64, 'a')},
+                                     .asked = "v1"}}};
+  ASSERT_TRUE(manifest.save(folder_.path() / "models/org/q"));
+  EXPECT_TRUE(library_.find("org/q@v1:q8_0"));
+  EXPECT_EQ(library_.find("hf:org/q@v2:q8_0").error().code, ErrorCode::kModelNotFound);
+  EXPECT_EQ(library_.remove("org/q@v2").error().code, ErrorCode::kModelNotFound);
+  EXPECT_EQ(library_.find("hf:org/q:sub/r-Q4_0.gguf")->name.tag(), "q4_0");
+}
+
 TEST_F(LibraryTest, OfGivenTagsOneIsNamed) {
   place("models/small/small@1b.gguf");
   place("models/small/small@3b.gguf");

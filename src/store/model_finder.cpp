@@ -1,6 +1,7 @@
 #include "store/model_finder.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <fmt/format.h>
 #include <set>
 #include <utility>
@@ -68,6 +69,14 @@ std::string weight_file(const std::string& path, FolderCache& folders) {
   return best == files.end() ? std::string() : std::move(best->path);
 }
 
+std::string why_lost(const std::string& path, FolderCache& folders) {
+  if (!weight_file(path, folders).empty()) return {};
+  std::error_code error;
+  const auto type = std::filesystem::status(path, error).type();
+  if (type == std::filesystem::file_type::not_found) return "it is gone";
+  return error ? error.message() : "it has no weights";
+}
+
 FoundModels find_models(const Home& home, const Registry& registry, FolderCache& folders, Scope scope,
                         std::string_view only) {
   const std::set<std::string_view> hidden(registry.hidden().begin(), registry.hidden().end());
@@ -76,8 +85,8 @@ FoundModels find_models(const Home& home, const Registry& registry, FolderCache&
     if (!base::starts_with_ignore_case(entry.name, only)) continue;
     auto file = weight_file(entry.path, folders);
     if (file.empty() && only.empty())
-      folders.trouble(entry.path, fmt::format("it is gone; put it back, or forget the model with: hearth rm {}",
-                                              base::shell_word(entry.name)));
+      folders.trouble(entry.path, fmt::format("{}; put it right, or forget the model with: hearth rm {}",
+                                              why_lost(entry.path, folders), base::shell_word(entry.name)));
     if (file.empty()) continue;
     if (auto* model = add(models, entry.name, Origin::kRegistry, std::move(file))) model->settings = &entry.settings;
   }

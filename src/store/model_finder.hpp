@@ -30,5 +30,7 @@ using FoundModels = std::map<std::string, FoundModel>;  // by the name's key: al
 
 // A registry path may name the file or a folder with one. Empty if there is none.
 [[nodiscard]] std::string weight_file(const std::string& path, FolderCache& folders);
+// Why there is none: "it is gone". Empty if there is one.
+[[nodiscard]] std::string why_lost(const std::string& path, FolderCache& folders);
 
 }  // namespace hearth::store

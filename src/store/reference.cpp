@@ -129,6 +129,17 @@ Result<Reference> parse_reference(std::string_view text) {
   return out;
 }
 
+Result<domain::ModelName> parse_new_name(std::string_view text) {
+  HEARTH_TRY(auto name, domain::ModelName::parse(text));
+  const auto reference = parse_reference(text);
+  const bool elsewhere = name.path().contains(':') || (reference && reference->kind != Reference::Kind::kName);
+  if (!elsewhere && !text.starts_with('-')) return name;
+  return fail(ErrorCode::kInvalidRequest,
+              fmt::format("'{}' cannot be the name of a model here: {}", base::one_line(text),
+                          elsewhere ? "it says where models are fetched from" : "it begins like an option"),
+              "name");
+}
+
 std::string to_text(const Reference& r) {
   using Kind = Reference::Kind;
   const std::string revision = r.revision.empty() ? "" : "@" + r.revision;

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "base/result.hpp"
+#include "domain/model_name.hpp"
 
 namespace hearth::store {
 
@@ -26,6 +27,8 @@ struct Reference {
 
 // kInvalidRequest says what is wrong and how references look.
 [[nodiscard]] Result<Reference> parse_reference(std::string_view text);
+// A name that somebody gives to a model: one that commands do not take for something else. kInvalidRequest.
+[[nodiscard]] Result<domain::ModelName> parse_new_name(std::string_view text);
 // As a person would write it: parse_reference(to_text(r)) == r.
 [[nodiscard]] std::string to_text(const Reference& reference);
 

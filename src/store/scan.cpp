@@ -44,15 +44,15 @@ std::string snapshot_model(std::string_view folder) {
   return out;
 }
 
-// Of several files of a model with one quantisation, the first is called after that, the others after their names.
+// Of several GGUF files of a model with one quantisation, the first is called after that, the others after their names.
+// Of other weights in one model's folders, the first are meant.
 void tell_apart(std::vector<FoundFile>& found) {
   for (std::size_t i = 1; i < found.size(); ++i) {
     auto& file = found[i];
+    if (format_of(file.path) != kGguf) continue;
     for (std::size_t before = i; before-- > 0 && found[before].model == file.model;) {
       if (!base::equals_ignore_case(found[before].tag, file.tag)) continue;
-      std::string stem = fs::path(file.path).stem().string();
-      (void)split_part(stem);
-      file.tag = base::to_lower(stem);
+      file.tag = tag_by_name(file.path);
       break;
     }
   }
@@ -281,6 +281,12 @@ std::string quantization_in(std::string_view file_stem, std::string* stem) {
   }
   if (stem != nullptr) *stem = file_stem;
   return {};
+}
+
+std::string tag_by_name(const fs::path& file) {
+  std::string stem = file.stem().string();
+  (void)split_part(stem);
+  return base::to_lower(stem);
 }
 
 int preference_of(std::string_view tag) {

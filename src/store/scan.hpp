@@ -51,6 +51,8 @@ struct FoundFile {
 [[nodiscard]] bool is_quantization(std::string_view tag);
 // "q4_k_m" of "Model-Q4_K_M.gguf" or "model.q4_k_m.gguf"; empty if there is none. `stem` gets the rest.
 [[nodiscard]] std::string quantization_in(std::string_view file_stem, std::string* stem = nullptr);
+// What a file can be called as long as it is there, whatever lies beside it: its name without extension and part.
+[[nodiscard]] std::string tag_by_name(const std::filesystem::path& file);
 // Lower is better: what `latest` means among several quantisations.
 [[nodiscard]] int preference_of(std::string_view tag);
 

@@ -249,7 +249,7 @@ def test_imports_whose_file_is_gone(models, tmp_path):
     models("import", file)
     file.unlink()
     models("list")
-    assert "it is gone; put it back, or forget the model with: hearth rm 'my model'" in models.said
+    assert "it is gone; put it right, or forget the model with: hearth rm 'my model'" in models.said
     (lost,) = [m for m in models("verify", code=1) if not m["ok"]]
     assert lost["reference"] == "my model" and lost["problems"] == [{"file": str(file), "what": "it is gone"}]
     models("delete", "my model")

@@ -272,6 +272,9 @@ def test_verify(puller, hub, weights):
     assert verified["org/tiny"] == {"reference": "org/tiny", "ok": True, "digests_known": True, "problems": []}
     assert verified["ember"]["ok"] and not verified["ember"]["digests_known"]
     assert puller.run("models", "verify", "org/tiny").stdout == "ok      org/tiny\n"
+    puller.run("copy", "org/tiny", "mine")
+    assert puller.run("models", "verify", "mine").stdout == "ok      mine\n", "by the digests of what it is a copy of"
+    puller.run("rm", "mine")
     file = puller.models / "org/tiny/tiny-Q8_0.gguf"
     file.write_bytes(weights[:-1] + bytes([weights[-1] ^ 1]))
     (broken,) = json.loads(puller.run("--json", "models", "verify", "ORG/Tiny", code=1).stdout)
@@ -468,9 +471,10 @@ def test_a_running_server_notices_what_is_deleted(serving, hub, weights):
 
 def test_the_bundled_model_comes_back(puller, hub):
     names = lambda: [m["name"] for m in json.loads(puller.run("--json", "list").stdout)]  # noqa: E731
-    puller.run("rm", "ember")
-    assert names() == []
-    assert puller.run("pull", "ember").stdout == "ember is up to date\n"
+    for name in ("ember", "ember:latest", "ember:Q8_0"):
+        puller.run("rm", "ember")
+        assert names() == []
+        assert puller.run("pull", name).stdout == "ember is up to date\n"
     assert names() == ["ember"] and not hub.requests
 
 
@@ -482,7 +486,61 @@ def test_an_import_of_the_same_id_is_in_the_way(puller, hub, weights, tmp_path):
     assert "'org/tiny:q8_0' is here already" in said and said.endswith("first with: hearth rm org/tiny:q8_0\n")
     assert not (puller.models / "org").exists()
     puller.run("rm", "org/tiny:q8_0")
+    puller.run("import", tmp_path / "mine.gguf", "--name", "org/tiny")
+    assert "'org/tiny' is here already" in puller.run("pull", "org/tiny", code=1).stderr, "the short name would mean the import"
+    puller.run("pull", "org/tiny:Q8_0")
+    puller.run("rm", "org/tiny:latest")
     puller.run("pull", "org/tiny")
+
+
+def test_a_failure_leaves_a_linked_folder(puller, hub, weights, tmp_path):
+    hub.add("org/tiny", {"tiny-Q8_0.gguf": weights})
+    (puller.models / "org").mkdir(parents=True)
+    (tmp_path / "disk").mkdir()
+    (puller.models / "org" / "tiny").symlink_to(tmp_path / "disk")
+    hub.fault = lambda _: "corrupt"
+    puller.run("pull", "org/tiny", code=1)
+    hub.fault = None
+    puller.run("pull", "org/tiny")
+    assert (tmp_path / "disk" / "tiny-Q8_0.gguf").read_bytes() == weights
+
+
+def test_files_of_others_stay_where_a_fetch_fails(puller, hub, weights, tmp_path):
+    hub.add("org/tiny", {"tiny-Q8_0.gguf": weights})
+    hub.fault = lambda _: "corrupt"
+    (tmp_path / "mine" / "empty").mkdir(parents=True)
+    (tmp_path / "mine" / "file").write_text("mine")
+    (tmp_path / "mine" / "link").symlink_to("empty")
+    for name in ("empty", "file", "link"):
+        puller.run("pull", "org/tiny", "--local-dir", tmp_path / "mine" / name, code=1)
+    assert sorted(p.name for p in (tmp_path / "mine").iterdir()) == ["empty", "file", "link"]
+    (puller.models / "org").mkdir(parents=True)
+    (puller.models / "org" / "tiny").write_text("mine")
+    puller.run("pull", "org/tiny", code=1)
+    assert (puller.models / "org" / "tiny").read_text() == "mine"
+    hub.fault = None
+    (tmp_path / "mine" / "empty" / "tiny-Q8_0.gguf").write_text("mine")
+    said = puller.run("pull", "org/tiny", "--local-dir", tmp_path / "mine" / "empty", code=1).stderr
+    assert said.endswith("tiny-Q8_0.gguf is there already, and is not what is published; move it away first\n")
+    assert (tmp_path / "mine" / "empty" / "tiny-Q8_0.gguf").read_text() == "mine"
+
+
+def test_a_fetch_that_goes_on_is_not_deleted(puller, hub, weights):
+    hub.add("org/tiny", {"tiny-Q8_0.gguf": weights})
+    hub.fault = lambda _: 503
+    pull = puller.start("pull", "org/tiny")
+    try:
+        until(lambda: list((puller.models / "org/tiny").glob("*.partial")), "the fetch has begun")
+        assert "model 'org/tiny' is being fetched" in puller.run("rm", "org/tiny", code=1).stderr
+    finally:
+        pull.kill()
+        pull.communicate()
+
+
+def test_an_update_asks_or_fails(puller, hub, weights):
+    hub.add("org/tiny", {"tiny-Q8_0.gguf": weights})
+    puller.run("pull", "org/tiny")
+    assert "forbids" in puller.run("models", "update", code=1, HF_HUB_OFFLINE="1").stderr
 
 
 def test_what_is_published_broken_is_said_at_once(puller, hub, weights):

@@ -72,8 +72,9 @@ int main(int argc, char** argv) {
   try {
     const int code = run({argv + 1, argv + argc});
     errno = 0;
-    return std::fflush(stdout) == 0 ? code : output_failed(errno);
-  } catch (const std::system_error& error) {  // of fmt
+    if (std::fflush(stdout) != 0) return output_failed(errno);
+    return std::ferror(stdout) == 0 ? code : output_failed(EIO);  // some was lost before
+  } catch (const std::system_error& error) {                      // of fmt
     return output_failed(error.code().value());
   }
 }

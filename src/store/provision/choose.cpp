@@ -94,11 +94,8 @@ Choice take(Variant variant, std::string reason) {
           .files = std::move(variant.files)};
 }
 
-// Clients of Ollama's write `latest` where they mean no tag.
-bool chooses(const std::string& selector) { return !selector.empty() && !base::equals_ignore_case(selector, "latest"); }
-
 Result<Choice> choose_gguf(const Publication& published, std::vector<Variant> variants, const ChooseOptions& options) {
-  if (chooses(options.selector)) {
+  if (selects(options.selector)) {
     const auto named = [&](const Variant& v) {
       return base::equals_ignore_case(v.quantization, options.selector) ||
              std::ranges::any_of(v.files, [&](const PublishedFile& f) {
@@ -185,7 +182,7 @@ Result<Choice> choose_any(const Publication& published, const ChooseOptions& opt
     return Choice{.format = "gguf", .quantization = {}, .reason = "what its tag names", .files = published.files};
   auto variants = variants_of(published, options);
   if (!variants.empty()) return choose_gguf(published, std::move(variants), options);
-  if (chooses(options.selector))
+  if (selects(options.selector))
     return absent(published,
                   fmt::format("has no GGUF files, so ':{}' chooses nothing", base::one_line(options.selector)));
   const auto ir = std::ranges::find_if(published.files, [](const PublishedFile& f) {
@@ -208,6 +205,8 @@ Result<Choice> choose_any(const Publication& published, const ChooseOptions& opt
 }
 
 }  // namespace
+
+bool selects(std::string_view selector) { return !selector.empty() && !base::equals_ignore_case(selector, "latest"); }
 
 Result<Choice> choose(const Publication& published, const ChooseOptions& options) {
   HEARTH_TRY(auto choice, choose_any(published, options));

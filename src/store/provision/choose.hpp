@@ -27,6 +27,9 @@ struct ChooseOptions {
 inline constexpr std::string_view kDefaultPreference =
     "Q8_0 Q6_K Q5_K_M Q5_K_S Q4_K_M Q4_K_S IQ4_NL IQ4_XS Q4_1 Q4_0 MXFP4 Q3_K_L Q3_K_M Q3_K_S IQ3_M IQ3_XS Q2_K IQ2_M";
 
+// Whether a selector means one of several: clients of Ollama's write `latest` where they mean no tag.
+[[nodiscard]] bool selects(std::string_view selector);
+
 // What a model needs of what is published, and no more: one quantisation of GGUF (all parts), an OpenVINO IR with its
 // tokenizer, or safetensors with theirs; never pickles, other frameworks' weights, or pictures. kModelNotFound: nothing
 // usable, or not what the selector names (what there is is listed); kInsufficientMemory: nothing fits, with the

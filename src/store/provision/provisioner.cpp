@@ -13,8 +13,10 @@
 #include "store/fetch/partial_file.hpp"
 #include "store/file_lock.hpp"
 #include "store/gguf_parse.hpp"
+#include "store/openvino_ir.hpp"
 #include "store/provision/hash_files.hpp"
 #include "store/registry.hpp"
+#include "store/safetensors.hpp"
 #include "store/scan.hpp"
 
 namespace hearth::store::provision {
@@ -111,6 +113,26 @@ Error with_remedy(Error error, const Publication& published) {
   return error;
 }
 
+// A folder in which nothing has come, and the organisation's. What is no folder stays: files and links are somebody's.
+void remove_if_empty(const fs::path& models, fs::path folder) {
+  std::error_code error;
+  for (; folder != models && folder.has_relative_path(); folder = folder.parent_path()) {
+    if (fs::symlink_status(folder, error).type() != fs::file_type::directory || !fs::remove(folder, error)) return;
+  }
+}
+
+// Whether anything can read the weights.
+Result<void> check_fetched(const fs::path& weights) {
+  const auto format = format_of(weights.string());
+  if (format == kSafetensors) return check_safetensors(weights);
+  if (format == kOpenvino) {
+    HEARTH_TRY(const auto graph, read_openvino_ir(weights));
+    (void)graph;
+    return {};
+  }
+  return check_structure(weights);
+}
+
 // A short name that nobody knows may be a slip.
 Error with_search(Error error, const Reference& asked) {
   if (error.code == ErrorCode::kModelNotFound && asked.kind == Reference::Kind::kName && !asked.name.contains('/'))
@@ -195,7 +217,7 @@ Result<std::optional<Pulled>> Provisioner::bundled(const Reference& asked) const
   if (root.empty() || asked.kind != Reference::Kind::kName || !asked.revision.empty()) return std::nullopt;
   for (const auto& found : scan_models(root)) {
     if (!base::equals_ignore_case(found.model, asked.name)) continue;
-    if (!asked.selector.empty() && !base::equals_ignore_case(found.tag, asked.selector)) continue;
+    if (selects(asked.selector) && !base::equals_ignore_case(found.tag, asked.selector)) continue;
     HEARTH_CHECK(show_again({.source = {}, .folder = found.model}));
     const fs::path file = found.path;
     std::error_code error;
@@ -204,7 +226,7 @@ Result<std::optional<Pulled>> Provisioner::bundled(const Reference& asked) const
                   .folder = file.parent_path(),
                   .weights = file,
                   .format = "gguf",
-                  .quantization = found.tag,
+                  .quantization = base::to_upper(found.tag),
                   .reason = "it comes with hearth",
                   .size = fs::file_size(file, error),
                   .up_to_date = true};
@@ -233,7 +255,7 @@ Result<Pulled> Provisioner::pull(const Reference& asked, const PullOptions& opti
   auto out = pulled(published, choice, folder_of(published, options), !fetched);
   // What is published can be broken: better said now than when somebody waits for its answer.
   if (fetched) {
-    if (const auto fine = check_structure(out.weights); !fine)
+    if (const auto fine = check_fetched(out.weights); !fine)
       log_.warn("{} is here as it is published, but nothing can run it: {}", to_text(asked), fine.error().message);
   }
   return out;
@@ -242,19 +264,22 @@ Result<Pulled> Provisioner::pull(const Reference& asked, const PullOptions& opti
 // An id that another model has, which lies elsewhere, would hide what is fetched.
 Result<void> Provisioner::check_is_free(const Publication& published, const Choice& choice,
                                         const Reference& reference) const {
+  // What it will be called, and what was asked for.
   std::string tag = base::to_lower(choice.quantization);
-  if (tag.empty()) tag = reference.kind == Reference::Kind::kOllama ? reference.selector : "";
-  if (tag.empty()) tag = "latest";
+  if (tag.empty() && reference.kind == Reference::Kind::kOllama) tag = reference.selector;
+  std::vector<std::string> taken{fmt::format("{}:{}", published.folder, tag.empty() ? "latest" : tag)};
+  if (!selects(reference.selector)) taken.push_back(published.folder + ":latest");
   HEARTH_TRY(const auto registry, Registry::load(options_.home.registry()));
-  const auto folder = options_.home.models / published.folder;
+  const auto folder = (options_.home.models / published.folder / "").lexically_normal().string();
   for (const auto& [slug, model] : registry.models()) {
     const auto name = domain::ModelName::parse(model.name);
-    if (!name || !base::equals_ignore_case(name->full(), published.folder + ":" + tag)) continue;
-    if (fs::path(model.path).string().starts_with(folder.string() + "/")) continue;
+    const auto same = [&](const std::string& id) { return name && base::equals_ignore_case(name->full(), id); };
+    if (std::ranges::none_of(taken, same)) continue;
+    if (fs::path(model.path).lexically_normal().string().starts_with(folder)) continue;
     return fail(ErrorCode::kConflict,
                 fmt::format("a model with the id '{0}' is here already ({1}), and would hide this one; delete that id "
-                            "first with: hearth rm {0}",
-                            model.name, model.path),
+                            "first with: hearth rm {2}",
+                            model.name, model.path, base::shell_word(model.name)),
                 "model");
   }
   return {};
@@ -387,6 +412,7 @@ Result<bool> Provisioner::fetch_missing(const Publication& published, const Choi
   for (const auto& file : choice.files) {
     if (!is_as_published(manifest, published.source, folder, file)) missing.push_back(file);
   }
+  const Manifest known_before = manifest;
   const std::string before = manifest.text();
   manifest.source = published.source;
   manifest.revision = reference.revision;
@@ -414,17 +440,26 @@ Result<bool> Provisioner::fetch_missing(const Publication& published, const Choi
                   .etag = file.digest.known() ? "" : file.etag,
                   .settings = file.settings});
   };
+  std::string theirs;  // a file that nobody has fetched, of the name of one that is wanted
   std::erase_if(missing, [&](const PublishedFile& file) {
     std::error_code error;
-    if (!file.digest.known() || fs::file_size(folder / file.name, error) != file.size || error) return false;
+    if (!file.digest.known() || !fs::exists(fs::symlink_status(folder / file.name, error))) return false;
     tell(options, progress);
-    const auto digest = hash_file(folder / file.name, file.digest.kind, options.stop);
-    if (!digest || *digest != file.digest) return false;
-    put(file, *file.size, *digest);
-    return true;
+    const auto digest = fs::file_size(folder / file.name, error) == file.size && !error
+                            ? hash_file(folder / file.name, file.digest.kind, options.stop)
+                            : Result<fetch::Digest>(fetch::Digest{});
+    if (digest && *digest == file.digest) {
+      put(file, *file.size, *digest);
+      return true;
+    }
+    if (known_before.find(file.name) == nullptr) theirs = (folder / file.name).string();
+    return false;
   });
 
   if (options.stop.stop_requested()) return fail(ErrorCode::kCancelled, "stopped before anything was fetched");
+  if (!theirs.empty())
+    return fail(ErrorCode::kConflict,
+                fmt::format("{} is there already, and is not what is published; move it away first", theirs), "model");
   std::vector<fetch::File> wishes;
   for (const auto& file : missing)
     wishes.push_back({.urls = {file.url},
@@ -444,9 +479,7 @@ Result<bool> Provisioner::fetch_missing(const Publication& published, const Choi
   };
   const auto result = fetch::download(wishes, how);
   if (!result) {
-    std::error_code not_empty;  // a folder in which nothing has come
-    if (fs::remove(folder, not_empty) && folder.parent_path() != options_.home.models)
-      fs::remove(folder.parent_path(), not_empty);
+    if (options.folder.empty()) remove_if_empty(options_.home.models, folder);
     return std::unexpected(with_remedy(result.error(), published));
   }
   const auto& fetched = *result;

@@ -68,8 +68,8 @@ class Verifier {
     out_.push_back({.reference = entry.id(), .problems = {}, .digests_known = false});
     const auto weights = look_at_structure(index, entry);
     if (entry.is_foreign()) return look_at_blob(index, entry.path);
-    if (entry.origin != LibraryEntry::Origin::kFolder) return;
-    const fs::path folder = library_.home().models / entry.name.path();
+    const fs::path folder = folder_of_manifest(entry.path);
+    if (folder.empty()) return;
     const auto manifest = Manifest::load(folder);
     if (!manifest) {
       const auto file = (folder / kManifestName).string();
@@ -77,6 +77,16 @@ class Verifier {
     } else if (*manifest) {
       look_at_files(index, folder, **manifest, weights);
     }
+  }
+
+  // Copies have the manifest of what they are copies of. Empty: nobody published these weights.
+  [[nodiscard]] fs::path folder_of_manifest(const fs::path& weights) const {
+    std::error_code error;
+    const auto& root = library_.home().models;
+    for (fs::path at = weights.parent_path(); at.string().starts_with(root.string() + "/"); at = at.parent_path()) {
+      if (fs::exists(at / kManifestName, error)) return at;
+    }
+    return {};
   }
 
   // The files that hold the weights.
