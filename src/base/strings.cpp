@@ -6,7 +6,10 @@
 #include <charconv>
 #include <cstdint>
 #include <cstring>
+#include <numeric>
 #include <random>
+#include <utility>
+#include <vector>
 
 namespace hearth::base {
 namespace {
@@ -199,6 +202,19 @@ std::string random_id(std::size_t count) {
   std::string out(count, ' ');
   for (char& c : out) c = kAlphabet[pick(engine)];
   return out;
+}
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), 0);
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t before = std::exchange(row[0], i + 1);
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const std::size_t changed = before + (a[i] == b[j] ? 0 : 1);
+      before = std::exchange(row[j + 1], std::min({changed, row[j] + 1, row[j + 1] + 1}));
+    }
+  }
+  return row.back();
 }
 
 std::string shell_word(std::string_view text) {

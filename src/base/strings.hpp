@@ -37,6 +37,8 @@ namespace hearth::base {
 // Control characters as \xNN, so that a text from outside makes one line of a log and nothing else.
 [[nodiscard]] std::string one_line(std::string_view text);
 
+// Bytes to change, add or leave out (Levenshtein).
+[[nodiscard]] std::size_t edit_distance(std::string_view a, std::string_view b);
 // As a shell takes it for one word: quoted where it must be.
 [[nodiscard]] std::string shell_word(std::string_view text);
 

@@ -74,6 +74,14 @@ TEST(Strings, RandomIdsDiffer) {
   EXPECT_NE(random_id(16), random_id(16));
 }
 
+TEST(Strings, EditDistance) {
+  EXPECT_EQ(edit_distance("", ""), 0U);
+  EXPECT_EQ(edit_distance("list", ""), 4U);
+  EXPECT_EQ(edit_distance("list", "lsit"), 2U);
+  EXPECT_EQ(edit_distance("llamma3", "llama3"), 1U);
+  EXPECT_EQ(edit_distance("kitten", "sitting"), 3U);
+}
+
 TEST(Strings, WordsOfAShell) {
   EXPECT_EQ(shell_word("org/name:q4_0"), "org/name:q4_0");
   EXPECT_EQ(shell_word("mój model"), "'mój model'");

@@ -112,14 +112,16 @@ void add_cache(CLI::App& app, CLI::App& models, Command& command) {
   CLI::App* cache = app.add_subcommand("cache", "the downloaded models");
   cache->require_subcommand(1);
   cache->fallthrough();
-  add_command<NoOptions>(*cache, command, "list", "what they take, and where they came from", nothing, show_downloads);
+  add_command<NoOptions>(*cache, command, "list", "what they take, and where they came from", nothing, show_downloads)
+      ->alias("ls");
   add_command<ClearCommand>(
       *cache, command, "clear", "delete all of them, and what downloads have left; imports stay",
       [](CLI::App& sub, ClearCommand& o) { sub.add_flag("--yes", o.yes, "without asking"); }, clear);
   add_command<DeleteCommand>(
       *cache, command, "delete", "delete some of them",
       [](CLI::App& sub, DeleteCommand& o) { sub.add_option("MODEL", o.refs, "model ids")->required(); },
-      delete_downloaded);
+      delete_downloaded)
+      ->alias("rm");
 }
 
 }  // namespace hearth::cli

@@ -149,7 +149,13 @@ int delete_named(Context& context, const RefsOptions& options) { return delete_m
 
 int copy_model(Context& context, const CopyOptions& options) {
   if (const auto done = ModelSource(context).copy(options.from, options.to); !done) return report(done.error());
-  if (!context.globals.quiet) fmt::print("copied {} to {}\n", options.from, options.to);
+  if (context.globals.json) {
+    json::Writer w;
+    w.begin_object().field("name", options.to).field("from", options.from).end_object();
+    fmt::print("{}\n", w.text());
+  } else if (!context.globals.quiet) {
+    fmt::print("copied {} to {}\n", options.from, options.to);
+  }
   return kExitOk;
 }
 
@@ -230,7 +236,9 @@ int stop(Context& context, const RefOptions& options) {
                         ? client->post("/hearth/v1/shutdown", "{}")
                         : client->post("/hearth/v1/models/" + http::percent_encode(options.ref) + "/unload", "{}");
   if (!done) return report(done.error());
-  if (!context.globals.quiet)
+  if (context.globals.json)
+    fmt::print("{}\n", *done);
+  else if (!context.globals.quiet)
     fmt::print("{}\n", options.ref.empty() ? "stopping the server at " + client->endpoint().describe()
                                            : "unloaded " + options.ref);
   return kExitOk;
@@ -275,10 +283,10 @@ void add_models(CLI::App& app, Command& command) {
   const std::string info_help = "what is known of a model";
   const std::string import_help = "use a GGUF file where it lies";
   const std::string delete_help = "remove a model (an imported file itself is never touched)";
-  add_command<ListOptions>(*models, command, "list", list_help, declare_list, list_models);
-  add_command<RefOptions>(*models, command, "info", info_help, declare_ref, show_model);
+  add_command<ListOptions>(*models, command, "list", list_help, declare_list, list_models)->alias("ls");
+  add_command<RefOptions>(*models, command, "info", info_help, declare_ref, show_model)->alias("show");
   add_command<ImportOptions>(*models, command, "import", import_help, declare_import, import_model);
-  add_command<RefsOptions>(*models, command, "delete", delete_help, declare_refs, delete_named);
+  add_command<RefsOptions>(*models, command, "delete", delete_help, declare_refs, delete_named)->alias("rm");
   add_pull(app, *models, command);
   add_push(app, *models, command);
   add_store(*models, command);

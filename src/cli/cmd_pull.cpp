@@ -61,7 +61,7 @@ void declare_pull(CLI::App& sub, PullCommand& o) {
 
 void add_pull(CLI::App& app, CLI::App& models, Command& command) {
   add_command<PullCommand>(app, command, "pull", "fetch models, or go on where a fetch stopped", declare_pull, pull);
-  add_command<PullCommand>(models, command, "download", "the same as pull", declare_pull, pull);
+  add_command<PullCommand>(models, command, "download", "the same as pull", declare_pull, pull)->alias("pull");
 }
 
 }  // namespace hearth::cli

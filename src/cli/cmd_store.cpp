@@ -38,9 +38,26 @@ void print_verified(const provision::Verified& model) {
                problem.what);
 }
 
-Result<std::vector<provision::Verified>> verify_here(const Context& context, const std::vector<std::string>& refs) {
+// The models of these names; a name that is none is reported, and is no reason to leave out the others.
+Result<std::vector<store::LibraryEntry>> named(const store::Library& library, const std::vector<std::string>& refs,
+                                               bool& all_found) {
+  if (refs.empty()) return library.entries();
+  std::vector<store::LibraryEntry> out;
+  for (const auto& ref : refs) {
+    auto entry = library.find(ref);
+    if (!entry && refs.size() == 1) return std::unexpected(std::move(entry).error());
+    if (entry)
+      out.push_back(*std::move(entry));
+    else
+      all_found = report(entry.error()) == kExitOk;
+  }
+  return out;
+}
+
+Result<std::vector<provision::Verified>> verify_here(const Context& context, const std::vector<std::string>& refs,
+                                                     bool& all_found) {
   const store::Library library(context.home, *context.log);
-  HEARTH_TRY(const auto entries, library.entries(refs));
+  HEARTH_TRY(const auto entries, named(library, refs, all_found));
   HEARTH_TRY(const auto lost, refs.empty() ? library.lost() : Result<std::vector<store::LostModel>>());
   StatusLine line;
   const InterruptScope interrupt;
@@ -85,10 +102,10 @@ Result<std::vector<provision::Verified>> verify_there(const Context& context, co
 }
 
 int verify(Context& context, const VerifyCommand& options) {
-  const auto verified =
-      context.remote_asked() ? verify_there(context, options.refs) : verify_here(context, options.refs);
-  if (!verified) return report(verified.error());
   bool all_ok = true;
+  const auto verified =
+      context.remote_asked() ? verify_there(context, options.refs) : verify_here(context, options.refs, all_ok);
+  if (!verified) return report(verified.error());
   for (const auto& model : *verified) {
     all_ok = all_ok && model.ok();
     if (!context.globals.json && (!context.globals.quiet || !model.ok())) print_verified(model);
@@ -140,10 +157,11 @@ int check_updates(const Context& context, const std::vector<store::Installed>& m
 }
 
 // What was fetched from a source, here or there. Models that are named must be one.
-Result<std::vector<store::Installed>> installed(const Context& context, const std::vector<std::string>& refs) {
+Result<std::vector<store::Installed>> installed(const Context& context, const std::vector<std::string>& refs,
+                                                bool& all_found) {
   if (!context.remote_asked()) {
     const store::Library library(context.home, *context.log);
-    HEARTH_TRY(const auto entries, library.entries(refs));
+    HEARTH_TRY(const auto entries, named(library, refs, all_found));
     return store::installed(library, entries);
   }
   HEARTH_TRY(const auto names, names_there(context, refs));
@@ -163,17 +181,20 @@ int update(Context& context, const UpdateCommand& options) {
     return report(Error{.code = ErrorCode::kUnsupported,
                         .message = "--check asks the sources from this machine, of what is in its own store; leave out "
                                    "--check, or --server"});
-  const auto models = installed(context, options.refs);
+  bool all_done = true;
+  const auto models = installed(context, options.refs, all_done);
   if (!models) return report(models.error());
   if (models->empty() && !context.globals.json && !context.globals.quiet)
     fmt::print("nothing that was fetched from a source\n");
-  if (options.check) return check_updates(context, *models);
+  if (options.check) {
+    const int code = check_updates(context, *models);
+    return all_done ? code : kExitFailed;
+  }
   // Offline a pull is content with what is here; an update is not.
   if (!context.remote_asked() && !models->empty() && sdk::provisioner_options(context.settings, context.home).offline)
     return report_with_remedy(
         Error{.code = ErrorCode::kUnavailable, .message = "HF_HUB_OFFLINE forbids to ask for updates"}, "");
   boost::json::array all;
-  bool all_done = true;
   for (const auto& model : *models) {
     auto pulled = pull_model(context, to_text(model.reference));
     if (!pulled) {
@@ -221,7 +242,9 @@ Result<std::uint64_t> size_of(const Context& context, const std::string& text) {
   const auto bytes = std::filesystem::file_size(text, error);
   if (!error && !context.remote_asked()) return bytes;
   const auto info = ModelSource(context).info(text);
-  if (info) return info->get_object().at("total_size").to_number<std::uint64_t>();
+  // With a tag, of that one.
+  const bool tagged = text.substr(text.rfind('/') + 1).contains(':');
+  if (info) return info->get_object().at(tagged ? "size" : "total_size").to_number<std::uint64_t>();
   const bool absent = info.error().code == ErrorCode::kModelNotFound || text.contains('/');
   if (context.remote_asked() || !absent) return std::unexpected(info.error());
   return fail(ErrorCode::kIo,

@@ -42,7 +42,9 @@ Result<std::string> resolve_model(const Context& context, const std::string& mod
   const bool is_path =
       model.starts_with('/') || model.starts_with("./") || model.starts_with("../") || model.starts_with("~/");
   const bool exists = std::filesystem::exists(base::expand_user(model), error);
-  if (is_path && !exists) return fail(ErrorCode::kInvalidRequest, fmt::format("{}: no such file", model), "model");
+  const bool is_file = is_path || (base::ends_with_ignore_case(model, ".gguf") && !model.contains(':'));
+  if (is_file && !exists && !context.remote_asked())
+    return fail(ErrorCode::kInvalidRequest, fmt::format("{}: no such file", model), "model");
   if (!is_path && (!exists || !base::ends_with_ignore_case(model, ".gguf"))) return here_or_pulled(context, model);
   store::Library library(context.home, *context.log);
   HEARTH_TRY(const auto entry, library.import(base::expand_user(model), ""));

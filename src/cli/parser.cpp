@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <fmt/format.h>
-#include <numeric>
 #include <sstream>
 #include <utility>
 
+#include "base/strings.hpp"
 #include "cli/commands.hpp"
 
 namespace hearth::cli {
@@ -28,20 +28,6 @@ std::string command_so_far(const CLI::App& app) {
   return out;
 }
 
-// Letters to change, add or leave out.
-std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), 0);
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t before = std::exchange(row[0], i + 1);
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t changed = before + (a[i] == b[j] ? 0 : 1);
-      before = std::exchange(row[j + 1], std::min({changed, row[j] + 1, row[j + 1] + 1}));
-    }
-  }
-  return row.back();
-}
-
 // What was meant by a word that is no command: the same word below `models`, or a similar one; or nothing.
 std::string meant_by(const CLI::App& app, const std::string& word) {
   constexpr std::size_t kDistanceMax = 2;
@@ -52,7 +38,7 @@ std::string meant_by(const CLI::App& app, const std::string& word) {
     for (const auto* below : commands(*command)) {
       if (below->check_name(word)) return fmt::format("hearth {} {}", command->get_name(), below->get_name());
     }
-    if (const auto far = distance(word, command->get_name()); far < least) {
+    if (const auto far = base::edit_distance(word, command->get_name()); far < least) {
       least = far;
       out = "hearth " + command->get_name();
     }

@@ -180,6 +180,15 @@ std::vector<const CatalogModel*> Catalog::search(std::string_view query, std::st
     for (const auto word : base::split(wanted, ' ')) fits = fits && text.contains(word);
     if (fits) out.push_back(&model);
   }
+  if (!out.empty() || !tag.empty()) return out;
+  // Nothing has these words: what has a name much like them.
+  constexpr std::size_t kSlipMax = 2;
+  for (const auto& model : models_) {
+    const auto alike = [&](const std::string& name) {
+      return base::edit_distance(wanted, name) <= std::min(kSlipMax, wanted.size() / 3);
+    };
+    if (alike(model.name) || std::ranges::any_of(model.aliases, alike)) out.push_back(&model);
+  }
   return out;
 }
 

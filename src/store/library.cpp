@@ -9,6 +9,7 @@
 #include "store/manifest.hpp"
 #include "store/reference.hpp"
 #include "store/scan.hpp"
+#include "store/split_name.hpp"
 
 namespace hearth::store {
 
@@ -19,6 +20,35 @@ namespace {
 bool is_folder_below(const fs::path& root, const std::string& name) {
   const auto stamp = check_file_name(name) ? stamp_of((root / name).string()) : std::nullopt;
   return stamp && stamp->kind == FileStamp::Kind::kFolder;
+}
+
+// What can be loaded by itself: not a later part, not what looks at pictures.
+bool begins_weights(const std::string& file) {
+  const auto split = split_name(file);
+  const fs::path name = file;
+  return (name.extension() == ".gguf" || name.extension() == ".safetensors" || name.extension() == ".xml") &&
+         !is_projector(file) && (!split || split->number == 1);
+}
+
+// Weights that manifests name and that are not there.
+void add_lost_downloads(const fs::path& models, std::vector<LostModel>& out) {
+  std::error_code error;
+  for (fs::recursive_directory_iterator it(models, fs::directory_options::skip_permission_denied, error), end;
+       !error && it != end; it.increment(error)) {
+    if (it->path().filename() != kManifestName) continue;
+    const auto folder = it->path().parent_path();
+    const auto manifest = Manifest::load(folder);
+    if (!manifest || !*manifest) continue;
+    const auto name = folder.lexically_relative(models).generic_string();
+    for (const auto& file : (*manifest)->files) {
+      if (!begins_weights(file.name) || stamp_of((folder / file.name).string())) continue;
+      out.push_back(
+          {.name = name,
+           .path = (folder / file.name).string(),
+           .why = fmt::format("it is gone; fetch it again with: hearth pull {}, or forget it with: hearth rm {}",
+                              base::shell_word((*manifest)->source), base::shell_word(name))});
+    }
+  }
 }
 
 // What is remembered of a path must hold wherever a process stands.
@@ -253,6 +283,7 @@ Result<std::vector<LostModel>> Library::lost() const {
     if (auto why = why_lost(entry.path, folders_); !why.empty())
       out.push_back({.name = entry.name, .path = entry.path, .why = std::move(why)});
   }
+  add_lost_downloads(home_.models, out);
   return out;
 }
 

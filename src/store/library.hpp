@@ -27,7 +27,7 @@ namespace hearth::store {
 
 // What models there are. Looks at the disk on every call, but reads only what has changed since, so a model added by
 // another process is there at once; to find one model only the folders that could hold it are looked at. Thread-safe.
-// A model of the registry whose weights cannot be reached.
+// A model whose weights are not where the registry or its manifest says.
 struct LostModel {
   std::string name;
   std::string path;
@@ -52,7 +52,7 @@ class Library {
   [[nodiscard]] Result<LibraryEntry> find(std::string_view name) const;
   // Where the registry says that a model is, there or not.
   [[nodiscard]] std::optional<std::string> registered_file(std::string_view name) const;
-  // Models of the registry that have no weights any more.
+  // Imports and downloads whose weights have gone.
   [[nodiscard]] Result<std::vector<LostModel>> lost() const;
   // The id of what has this weight file; its path if nothing has.
   [[nodiscard]] std::string id_of(const std::filesystem::path& file) const;

@@ -49,6 +49,34 @@ bool means_all(const LibraryEntry& entry, std::string_view name, const fs::path&
   return !names_a_tag(name) && !entry.path.stem().string().contains('@') && entry.path.parent_path() != models;
 }
 
+bool is_of_a_model(const fs::path& file) {
+  const std::string name = file.filename().string();
+  return name.ends_with(".gguf") || name.ends_with(".partial") || name.ends_with(".partial.json");
+}
+
+// What was fetched into a folder, what fetches have left, and other weights there: they are the model too. Anybody's
+// notes beside them stay. `below`: whether folders in it are the model's.
+std::error_code remove_fetched(const fs::path& folder, const Manifest& manifest, bool below) {
+  std::vector<fs::path> files;
+  for (const auto& file : manifest.files) files.push_back(folder / file.name);
+  std::error_code error;
+  for (fs::recursive_directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    std::error_code gone;
+    if (it->is_directory(gone)) {
+      if (!below) it.disable_recursion_pending();
+    } else if (is_of_a_model(it->path())) {
+      files.push_back(it->path());
+    }
+  }
+  files.push_back(folder / kManifestName);
+  for (const auto& file : files) {
+    if (!error) fs::remove(file, error);
+    std::error_code not_empty;
+    if (file.parent_path() != folder) fs::remove(file.parent_path(), not_empty);
+  }
+  return error;
+}
+
 Result<FileLock> sole_deleter(const Home& home, const std::string& model) {
   auto lock = FileLock::try_take(home.model_lock(model));
   if (!lock && lock.error().code == ErrorCode::kConflict)
@@ -226,7 +254,10 @@ fs::path Library::folder_of(const LibraryEntry& entry) const {
 Result<void> Library::remove_folder(const domain::ModelName& name, const fs::path& folder) {
   HEARTH_TRY(const auto lock, sole_deleter(home_, name.path()));
   std::error_code error;
-  if (name.path().contains('/')) {
+  const auto manifest = Manifest::load(folder);
+  if (manifest && *manifest) {
+    error = remove_fetched(folder, **manifest, name.path().contains('/'));
+  } else if (name.path().contains('/')) {
     fs::remove_all(folder, error);
   } else {
     for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {

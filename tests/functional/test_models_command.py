@@ -261,6 +261,7 @@ def test_sizes_of_files_and_models(models):
     path = models.put("org/tiny/tiny-Q8_0.gguf")
     models.put("org/tiny/config.json", "{}")
     assert models("size", path) == {"size": len(GGUF)} and models("size", "org/tiny") == {"size": len(GGUF) + 2}
+    assert models("size", "org/tiny:q8_0") == {"size": len(GGUF)}
     models("size", "none", code=1)
     assert "no model here has that name" in models.said
 

@@ -537,6 +537,41 @@ def test_a_fetch_that_goes_on_is_not_deleted(puller, hub, weights):
         pull.communicate()
 
 
+def test_what_nobody_fetched_outlives_a_model(puller, hub, weights):
+    hub.add("org/tiny", {"q8/tiny-Q8_0.gguf": weights})
+    puller.run("pull", "org/tiny")
+    folder = puller.models / "org" / "tiny"
+    (folder / "notes.txt").write_text("mine")
+    (folder / "other-Q4_0.gguf").write_bytes(weights)
+    puller.run("rm", "org/tiny")
+    assert [p.name for p in folder.rglob("*")] == ["notes.txt"]
+
+
+def test_a_download_that_somebody_deleted_is_missed(puller, hub, weights):
+    hub.add("org/tiny", {"tiny-Q8_0.gguf": weights})
+    (pulled,) = puller.pull("org/tiny")
+    os.unlink(pulled["path"])
+    said = puller.run("models", "verify", code=1).stdout
+    assert "BROKEN  org/tiny\n" in said and "it is gone; fetch it again with: hearth pull hf:org/tiny, or forget it" in said
+    puller.run("pull", "org/tiny")
+    puller.run("models", "verify")
+
+
+def test_one_wrong_name_is_no_reason_to_leave_out_the_others(puller, hub, weights):
+    hub.add("org/tiny", {"tiny-Q8_0.gguf": weights})
+    puller.run("pull", "org/tiny")
+    verified = puller.run("models", "verify", "none", "org/tiny", code=1)
+    assert verified.stdout == "ok      org/tiny\n" and "model 'none' not found" in verified.stderr
+    updated = puller.run("models", "update", "--check", "org/tiny", "none", code=1)
+    assert updated.stdout == "org/tiny is up to date\n" and "model 'none' not found" in updated.stderr
+
+
+def test_what_is_final_is_not_tried_again(puller, hub, weights):
+    hub.add("org/gated", {"tiny-Q8_0.gguf": weights}, gated=True)
+    said = puller.run("pull", "org/gated", code=1).stderr
+    assert "is gated" in said and "trying again" not in said
+
+
 def test_an_update_asks_or_fails(puller, hub, weights):
     hub.add("org/tiny", {"tiny-Q8_0.gguf": weights})
     puller.run("pull", "org/tiny")
@@ -558,6 +593,8 @@ def test_a_stop_that_lasts_is_said_where_no_bar_is_seen(puller, hub, weights):
 
 def test_a_slip_in_a_short_name(puller):
     assert "names that hearth knows: hearth search llamma3" in puller.run("pull", "llamma3", code=1).stderr
+    assert puller.run("search", "llamma3").stdout.splitlines()[1].startswith("llama3")
+    assert "no such file" in puller.run("run", "models/tniy.gguf", "hi", code=1).stderr
 
 
 def test_create_fetches_what_it_stands_on(puller, hub, weights, tmp_path):

@@ -252,14 +252,15 @@ FileTransfer::Failure FileTransfer::judge(const Assignment& assignment, const En
 }
 
 Result<void> FileTransfer::failed(const Failure& failure, base::SteadyTime now, std::mt19937& random) {
-  trouble_ = failure.what;
   ++failures_;
   const bool asks_too_much = failure.asked && *failure.asked > options_.net.retry.asked_max;
   if (!failure.for_good && !asks_too_much && failures_ < options_.net.retry.attempts_max) {
+    trouble_ = failure.what;
     not_before_ = now + backoff(options_.net.retry, failures_, failure.asked, random);
     return {};
   }
   if (url_index_ + 1 < file_.urls.size()) {
+    trouble_ = failure.what;
     ++url_index_;
     direct_url_.clear();
     probed_ = false;

@@ -1,5 +1,6 @@
 #include "store/fetch/net.hpp"
 
+#include <algorithm>
 #include <fmt/format.h>
 
 #include "store/fetch/run_exchange.hpp"
@@ -9,6 +10,7 @@ namespace hearth::store::fetch {
 namespace {
 
 constexpr int kRedirectsMax = 10;
+constexpr int kNobodyThereMax = 3;  // attempts where no server has ever answered: somebody waits, and it may not exist
 
 std::unexpected<Error> stopped(const std::string& url) {
   return fail(ErrorCode::kCancelled, fmt::format("{}: stopped", printable(url)));
@@ -49,7 +51,9 @@ Result<Answer> get(const Call& call, const Net& net, std::size_t body_max, std::
     }
     const bool final_answer = code == CURLE_OK && !is_transient_status(exchange.status());
     const auto asked = exchange.retry_after();
-    const bool worth_it = ++failures < net.retry.attempts_max && (!asked || *asked <= net.retry.asked_max);
+    const bool nobody = code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST;
+    const int attempts_max = nobody ? std::min(kNobodyThereMax, net.retry.attempts_max) : net.retry.attempts_max;
+    const bool worth_it = ++failures < attempts_max && (!asked || *asked <= net.retry.asked_max);
     if (final_answer || (code == CURLE_OK && !worth_it)) {
       answer.status = exchange.status();
       answer.headers = exchange.headers();
