@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <utility>
 
 #include "base/files.hpp"
@@ -47,14 +48,13 @@ std::string snapshot_model(std::string_view folder) {
 // Of several GGUF files of a model with one quantisation, the first is called after that, the others after their names.
 // Of other weights in one model's folders, the first are meant.
 void tell_apart(std::vector<FoundFile>& found) {
+  std::size_t first = 0;  // of the model's files
   for (std::size_t i = 1; i < found.size(); ++i) {
     auto& file = found[i];
-    if (format_of(file.path) != kGguf) continue;
-    for (std::size_t before = i; before-- > 0 && found[before].model == file.model;) {
-      if (!base::equals_ignore_case(found[before].tag, file.tag)) continue;
+    if (found[first].model != file.model) first = i;
+    const auto same = [&](const FoundFile& other) { return base::equals_ignore_case(other.tag, file.tag); };
+    if (format_of(file.path) == kGguf && std::ranges::any_of(std::span(found).subspan(first, i - first), same))
       file.tag = tag_by_name(file.path);
-      break;
-    }
   }
 }
 
