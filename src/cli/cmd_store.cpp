@@ -45,11 +45,13 @@ Result<std::vector<store::LibraryEntry>> named(const store::Library& library, co
   std::vector<store::LibraryEntry> out;
   for (const auto& ref : refs) {
     auto entry = library.find(ref);
-    if (!entry && refs.size() == 1) return std::unexpected(std::move(entry).error());
-    if (entry)
+    if (entry) {
       out.push_back(*std::move(entry));
-    else
-      all_found = report(entry.error()) == kExitOk;
+      continue;
+    }
+    if (refs.size() == 1) return std::unexpected(std::move(entry).error());
+    (void)report(entry.error());
+    all_found = false;
   }
   return out;
 }
@@ -245,7 +247,7 @@ Result<std::uint64_t> size_of(const Context& context, const std::string& text) {
   // With a tag, of that one.
   const bool tagged = text.substr(text.rfind('/') + 1).contains(':');
   if (info) return info->get_object().at(tagged ? "size" : "total_size").to_number<std::uint64_t>();
-  const bool absent = info.error().code == ErrorCode::kModelNotFound || text.contains('/');
+  const bool absent = info.error().code == ErrorCode::kModelNotFound || info.error().code == ErrorCode::kInvalidRequest;
   if (context.remote_asked() || !absent) return std::unexpected(info.error());
   return fail(ErrorCode::kIo,
               fmt::format("cannot tell the size of {}: {}, and no model here has that name", text, error.message()));

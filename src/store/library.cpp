@@ -42,11 +42,15 @@ void add_lost_downloads(const fs::path& models, std::vector<LostModel>& out) {
     const auto name = folder.lexically_relative(models).generic_string();
     for (const auto& file : (*manifest)->files) {
       if (!begins_weights(file.name) || stamp_of((folder / file.name).string())) continue;
-      out.push_back(
-          {.name = name,
-           .path = (folder / file.name).string(),
-           .why = fmt::format("it is gone; fetch it again with: hearth pull {}, or forget it with: hearth rm {}",
-                              base::shell_word((*manifest)->source), base::shell_word(name))});
+      const auto source = parse_reference((*manifest)->source);
+      const bool published = source && source->kind != Reference::Kind::kName;  // not made here
+      out.push_back({.name = name,
+                     .path = (folder / file.name).string(),
+                     .why = fmt::format("it is gone; {}forget it with: hearth rm {}",
+                                        published ? fmt::format("fetch it again with: hearth pull {}, or ",
+                                                                base::shell_word((*manifest)->source))
+                                                  : "",
+                                        base::shell_word(name))});
     }
   }
 }
@@ -166,20 +170,19 @@ Result<std::optional<LibraryEntry>> Library::by_reference(std::string_view text,
     return std::nullopt;
   HEARTH_TRY(auto all, collect(scope, reference->name));
   const bool any = reference->selector.empty() || base::equals_ignore_case(reference->selector, "latest");
+  const auto file_of = [&](const LibraryEntry& e) {
+    return e.path.lexically_relative(home_.models / e.name.path()).generic_string();
+  };
   const auto selected = [&](const LibraryEntry& e) {
-    const std::string file = e.path.lexically_relative(home_.models / e.name.path()).generic_string();
     return any ? e.preferred
                : base::equals_ignore_case(e.name.tag(), reference->selector) ||
                      base::equals_ignore_case(e.path.filename().string(), reference->selector) ||
-                     base::equals_ignore_case(file, reference->selector);
+                     base::equals_ignore_case(file_of(e), reference->selector);
   };
   const auto of_revision = [&](const LibraryEntry& e) {
     if (reference->revision.empty()) return true;
     const auto manifest = Manifest::load(home_.models / e.name.path());
-    const auto* const file =
-        manifest && *manifest
-            ? (*manifest)->find(e.path.lexically_relative(home_.models / e.name.path()).generic_string())
-            : nullptr;
+    const auto* const file = manifest && *manifest ? (*manifest)->find(file_of(e)) : nullptr;
     return file != nullptr && (file->asked == reference->revision || file->revision == reference->revision);
   };
   const auto meant = [&](const LibraryEntry& e) {

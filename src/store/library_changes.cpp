@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <fmt/format.h>
 #include <system_error>
 
@@ -35,6 +36,14 @@ std::vector<std::string> users_of(const Registry& registry, const fs::path& weig
     if (fs::path(model.path) == weights) out.push_back(model.name);
   }
   return out;
+}
+
+// Whether any model stands on files of this folder, also on those whose own name was deleted before.
+bool is_used_below(const Registry& registry, const fs::path& folder) {
+  const std::string prefix = (folder / "").lexically_normal().string();
+  return std::ranges::any_of(registry.models(), [&](const auto& model) {
+    return fs::path(model.second.path).lexically_normal().string().starts_with(prefix);
+  });
 }
 
 // "small:1b" and "ollama:small:1b", not "small" and "ollama:small".
@@ -201,7 +210,7 @@ Result<void> Library::remove(std::string_view name) {
   // Under the registry's lock: a model that is made of these weights now comes before, or finds them gone.
   return Registry::update(home_.registry(), [&](Registry& registry) -> Result<void> {
     const auto used = [&](const LibraryEntry& one) { return !users_of(registry, one.path).empty(); };
-    if (whole && std::ranges::none_of(meant, used)) return remove_folder(entry.name, folder_of(entry));
+    if (whole && !is_used_below(registry, folder_of(entry))) return remove_folder(entry.name, folder_of(entry));
     for (const auto& one : meant) {
       // Other models may stand on its weights: then only its name goes.
       if (!used(one)) {
@@ -283,6 +292,12 @@ bool Library::is_unfinished(std::string_view text) const {
   const auto name = domain::ModelName::parse(text);
   if (!name || text.ends_with(":" + name->tag()) || !check_file_name(name->path())) return false;
   const auto folder = home_.models / name->path();
+  const auto manifest = Manifest::load(folder);
+  const auto came_with_weights = [&](const fs::path& file) {
+    constexpr std::array<std::string_view, 4> kWeights{".gguf", ".safetensors", ".xml", ".bin"};
+    return manifest && *manifest && (*manifest)->find(file.lexically_relative(folder).generic_string()) != nullptr &&
+           std::ranges::find(kWeights, file.extension().string()) == kWeights.end();
+  };
   std::error_code error;
   bool ours = true;
   bool something = false;
@@ -290,7 +305,8 @@ bool Library::is_unfinished(std::string_view text) const {
     const auto file = it->path().filename().string();
     if (it->is_directory(error)) continue;
     something = true;
-    ours = ours && (file == kManifestName || file.ends_with(".partial") || file.ends_with(".partial.json"));
+    ours = ours && (file == kManifestName || file.ends_with(".partial") || file.ends_with(".partial.json") ||
+                    came_with_weights(it->path()));
   }
   return !error && ours && something;
 }

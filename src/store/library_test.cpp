@@ -240,6 +240,31 @@ TEST_F(LibraryTest, FilesOfOneQuantisationKeepTheirNames) {
   EXPECT_TRUE(ids().empty());
 }
 
+TEST_F(LibraryTest, WeightsThatOthersStandOnOutliveTheirFolder) {
+  place("models/org/two/two-Q8_0.gguf");
+  place("models/org/two/two-Q4_0.gguf");
+  ASSERT_TRUE(library_.copy("org/two:q8_0", "mine"));
+  ASSERT_TRUE(library_.remove("org/two:q8_0")) << "its name only";
+  ASSERT_TRUE(library_.remove("org/two")) << "the other one";
+  EXPECT_EQ(ids(), (std::vector<std::string>{"mine"}));
+  EXPECT_TRUE(fs::exists(folder_.path() / "models/org/two/two-Q8_0.gguf"));
+  EXPECT_FALSE(fs::exists(folder_.path() / "models/org/two/two-Q4_0.gguf"));
+}
+
+TEST_F(LibraryTest, WhatIsLeftOfLostWeightsIsForgotten) {
+  const fetch::Digest digest{.kind = fetch::Digest::Kind::kSha256, .hex = std::string(64, 'a')};
+  const Manifest manifest{.source = "create",
+                          .files = {{.name = "model.safetensors", .size = 1, .digest = digest},
+                                    {.name = "config.json", .size = 1, .digest = digest}}};
+  folder_.touch("models/org/st/config.json");
+  ASSERT_TRUE(manifest.save(folder_.path() / "models/org/st"));
+  const auto lost = library_.lost();
+  ASSERT_TRUE(lost && lost->size() == 1U);
+  EXPECT_EQ(lost->front().why, "it is gone; forget it with: hearth rm org/st");
+  ASSERT_TRUE(library_.remove("org/st"));
+  EXPECT_FALSE(fs::exists(folder_.path() / "models/org"));
+}
+
 TEST_F(LibraryTest, ARevisionIsTheOneThatWasFetched) {
   place("models/org/q/q-Q8_0.gguf");
   place("models/org/q/sub/r-Q4_0.gguf");
