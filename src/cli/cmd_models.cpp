@@ -11,6 +11,7 @@
 #include "cli/terminal.hpp"
 #include "http/message.hpp"
 #include "json/writer.hpp"
+#include "store/catalog.hpp"
 #include "store/modelfile.hpp"
 #include "store/reference.hpp"
 
@@ -133,14 +134,23 @@ int show_model(Context& context, const RefOptions& options) {
   return kExitOk;
 }
 
+// A name of the catalogue means what is here, where something of that name is.
+void tell_shadowed(const Context& context, const std::string& name) {
+  const auto catalog = store::Catalog::load(context.home.catalogs());
+  if (context.globals.quiet || name.empty() || !catalog || !catalog->find(name)) return;
+  fmt::print(stderr, "{} is a name of the catalogue too; from now on it means this file (another: --name NAME)\n",
+             name);
+}
+
 int import_model(Context& context, const ImportOptions& options) {
   const auto model = ModelSource(context).import(options.path, options.name);
   if (!model) return report(model.error());
+  tell_shadowed(context, options.name);
   if (context.globals.json)
     fmt::print("{}\n", json::to_text(*model));
   else if (!context.globals.quiet)
-    fmt::print("imported {} ({}, {}); nothing was copied\ntry: hearth run {} \"Hello\"\n", text_of(*model, "name"),
-               base::human({number_of(*model, "size")}), text_of(*model, "quantization"),
+    fmt::print("imported {} ({}, {}); it stays in {}\ntry: hearth run {} \"Hello\"\n", text_of(*model, "name"),
+               base::human({number_of(*model, "size")}), text_of(*model, "quantization"), text_of(*model, "path"),
                base::shell_word(text_of(*model, "name")));
   return kExitOk;
 }
@@ -177,7 +187,7 @@ int create_model(Context& context, const CreateOptions& options) {
   auto from = base_of(parsed->from, file);
   if (!from.starts_with('/')) {
     auto name = here_or_pulled(context, from);
-    if (!name) return report(name.error());
+    if (!name) return report_with_remedy(name.error(), "");
     from = *std::move(name);
   }
   const ModelSource models(context);

@@ -16,7 +16,7 @@ struct RunOptions : GenerateOptions {
 int run_command(Context& context, const RunOptions& given) {
   GenerateOptions options = given;
   auto model = resolve_model(context, options.model);
-  if (!model) return report(model.error());
+  if (!model) return report_with_remedy(model.error(), "");
   options.model = *std::move(model);
   std::string prompt;
   for (const auto& word : given.prompt) prompt += (prompt.empty() ? "" : " ") + word;
@@ -36,7 +36,7 @@ int run_command(Context& context, const RunOptions& given) {
 int chat_command(Context& context, const GenerateOptions& given) {
   GenerateOptions options = given;
   auto model = resolve_model(context, options.model);
-  if (!model) return report(model.error());
+  if (!model) return report_with_remedy(model.error(), "");
   options.model = *std::move(model);
   const auto client = context.running_client();
   if (!client) return report(client.error());

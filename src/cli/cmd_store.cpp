@@ -33,9 +33,14 @@ struct OneArgument {
 void print_verified(const provision::Verified& model) {
   fmt::print("{}  {}{}\n", model.ok() ? "ok    " : "BROKEN", model.reference,
              model.ok() && !model.digests_known ? "  (structure only: no digests were published)" : "");
-  for (const auto& problem : model.problems)
+  for (const auto& problem : model.problems) {
+    if (problem.what.starts_with(problem.file)) {
+      fmt::print("        {}\n", problem.what);
+      continue;
+    }
     fmt::print("        {}{}: {}\n", problem.file, problem.offset ? fmt::format(" at byte {}", *problem.offset) : "",
                problem.what);
+  }
 }
 
 // The models of these names; a name that is none is reported, and is no reason to leave out the others.
@@ -89,15 +94,24 @@ Result<std::vector<std::string>> names_there(const Context& context, const std::
   return out;
 }
 
-Result<std::vector<provision::Verified>> verify_there(const Context& context, const std::vector<std::string>& refs) {
+Result<std::vector<provision::Verified>> verify_there(const Context& context, const std::vector<std::string>& refs,
+                                                      bool& all_found) {
   HEARTH_TRY(const auto client, context.client());
   HEARTH_TRY(const auto names, names_there(context, refs));
   std::vector<provision::Verified> out;
   StatusLine line;
   for (const auto& name : names) {
     if (!context.globals.quiet) line.show(fmt::format("the server checks {} ...", name));
-    HEARTH_TRY(const auto text, client.verify(name));
-    HEARTH_TRY(auto verified, provision::verified_from_json(text));
+    const auto text = client.verify(name);
+    if (!text && (names.size() == 1 || text.error().code != ErrorCode::kModelNotFound))
+      return std::unexpected(text.error());
+    if (!text) {
+      line.clear();
+      (void)report(text.error());
+      all_found = false;
+      continue;
+    }
+    HEARTH_TRY(auto verified, provision::verified_from_json(*text));
     std::ranges::move(verified, std::back_inserter(out));
   }
   return out;
@@ -106,7 +120,7 @@ Result<std::vector<provision::Verified>> verify_there(const Context& context, co
 int verify(Context& context, const VerifyCommand& options) {
   bool all_ok = true;
   const auto verified =
-      context.remote_asked() ? verify_there(context, options.refs) : verify_here(context, options.refs, all_ok);
+      context.remote_asked() ? verify_there(context, options.refs, all_ok) : verify_here(context, options.refs, all_ok);
   if (!verified) return report(verified.error());
   for (const auto& model : *verified) {
     all_ok = all_ok && model.ok();

@@ -15,6 +15,7 @@ Result<sdk::Client> Context::client() const {
     url = fmt::format("http://{}:{}", host.find(':') != std::string::npos ? "[" + host + "]" : host,
                       settings.integer("server.port"));
   }
+  if (!url.contains("://")) url = "http://" + url;  // as OLLAMA_HOST is written
   HEARTH_TRY(auto endpoint, http::Endpoint::parse(url));
   const auto& keys = settings.list("api_key");
   return sdk::Client(std::move(endpoint), keys.empty() ? "" : keys.front());

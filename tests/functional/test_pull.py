@@ -444,6 +444,9 @@ def test_the_store_of_a_server(serving, hub, weights, home):
     broken = serving.run("--json", "models", "verify", "org/tiny", code=1)
     (model,) = json.loads(broken.stdout)
     assert not model["ok"] and model["problems"][0]["file"] == str(file)
+    some = serving.run("models", "verify", "org/none", "ember", code=1)
+    assert some.stdout.startswith("ok      ember") and "'org/none' not found" in some.stderr
+    assert Puller(home, hub).run("--server", serving.url.removeprefix("http://"), "models", "verify", "ember").stdout.startswith("ok ")
     repository.update({"tiny-Q8_0.gguf": weights + b"\0" * 64})
     assert serving.run("models", "update").stdout == "org/tiny is updated\n"
     assert file.read_bytes() == weights + b"\0" * 64

@@ -123,6 +123,10 @@ def test_short_names(puller, hub, weights):
     assert json.loads(puller.run("--json", "show", "tinyllama").stdout)["name"].startswith(repo)
     said = puller.run("pull", "tinyllama:99b", code=1).stderr
     assert "tinyllama has no '99b'; there are 1.1b" in said
+    imported = puller.run("import", EMBER, "--name", "tinyllama")
+    assert f"it stays in {EMBER}" in imported.stdout and "tinyllama is a name of the catalogue too" in imported.stderr
+    assert json.loads(puller.run("--json", "show", "tinyllama").stdout)["path"] == str(EMBER)
+    assert "try:" not in puller.run("run", "mistral", "hello", code=1, HF_ENDPOINT="http://127.0.0.1:9").stderr
 
 
 def test_update_fetches_what_changed(puller, hub, registry, weights):

@@ -77,14 +77,29 @@ std::vector<std::string> preference_of_user(const ChooseOptions& options) {
   return out;
 }
 
+// Lower is better; the length of the list: not listed.
+std::size_t rank(const Variant& variant, const std::vector<std::string>& preference) {
+  const auto same = [&](const std::string& name) { return base::equals_ignore_case(name, variant.quantization); };
+  return static_cast<std::size_t>(std::ranges::find_if(preference, same) - preference.begin());
+}
+
 // Best first: as preferred, then what nobody listed from small to large.
 void sort_by_preference(std::vector<Variant>& variants, const std::vector<std::string>& preference) {
-  const auto rank = [&](const Variant& v) {
-    const auto same = [&](const std::string& name) { return base::equals_ignore_case(name, v.quantization); };
-    return std::ranges::find_if(preference, same) - preference.begin();
-  };
-  std::ranges::sort(variants, {},
-                    [&](const Variant& v) { return std::tuple(rank(v), total(v.files), v.files.front().name); });
+  std::ranges::sort(variants, {}, [&](const Variant& v) {
+    return std::tuple(rank(v, preference), total(v.files), v.files.front().name);
+  });
+}
+
+std::string reason_for(const Variant& best, std::size_t of, const std::vector<std::string>& preference,
+                       const ChooseOptions& options) {
+  const bool is_listed = rank(best, preference) < preference.size();
+  std::string reason = fmt::format("the {} of {}", is_listed ? "best" : "smallest", of);
+  if (options.memory_budget.count > 0)
+    reason += fmt::format(" that fits {} of memory (it takes {})", base::human(options.memory_budget),
+                          base::human(best.needed));
+  if (!is_listed && !options.preference.empty())
+    reason += fmt::format("; pull.quantizations ({}) names none of them", fmt::join(options.preference, ","));
+  return reason;
 }
 
 Choice take(Variant variant, std::string reason) {
@@ -116,7 +131,8 @@ Result<Choice> choose_gguf(const Publication& published, std::vector<Variant> va
     v.needed =
         options.memory_needed ? options.memory_needed(v.files) : base::Bytes{total(v.files) + total(v.files) / 8};
   }
-  sort_by_preference(variants, preference_of_user(options));
+  const auto preference = preference_of_user(options);
+  sort_by_preference(variants, preference);
   const auto fits = [&](const Variant& v) {
     return options.memory_budget.count == 0 || v.needed <= options.memory_budget;
   };
@@ -130,9 +146,7 @@ Result<Choice> choose_gguf(const Publication& published, std::vector<Variant> va
                     published.source, least->quantization, base::human(least->needed),
                     base::human(options.memory_budget), published.source, least->quantization));
   }
-  std::string reason = fmt::format("the best of {} that fits {} of memory (it takes {})", variants.size(),
-                                   base::human(options.memory_budget), base::human(best->needed));
-  if (options.memory_budget.count == 0) reason = fmt::format("preferred of {}", variants.size());
+  auto reason = reason_for(*best, variants.size(), preference, options);
   return take(std::move(*best), std::move(reason));
 }
 
