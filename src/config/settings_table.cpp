@@ -233,6 +233,14 @@ constexpr std::array kSettings{
             .help = "token budget of one engine step",
             .min = 16,
             .max = 65536},
+    Setting{.key = "engine.step_time",
+            .kind = Kind::kDuration,
+            .fallback = "0",
+            .flag = "--step-time",
+            .metavar = "T",
+            .help = "how long an engine step should take while answers stream: long prompts are taken in by chunks "
+                    "that fit; 0 = "
+                    "about 300ms, -1 = as long as it takes"},
 };
 
 }  // namespace

@@ -29,11 +29,12 @@ struct ManagerOptions {
   std::filesystem::path log_folder;     // one log file per runner
   std::int32_t context_tokens = 0;      // per conversation; 0 = min(trained, 8192)
   std::int32_t parallel = 4;
-  std::int32_t queue = 512;       // requests that may wait per model
-  std::int32_t threads = 0;       // 0 = all cores
-  std::int32_t nice = 0;          // of the compute threads
-  std::int32_t batch_tokens = 0;  // 0 = the runner's default
-  std::int32_t max_loaded = 0;    // models loaded at once; 0 = as many as fit in memory
+  std::int32_t queue = 512;                // requests that may wait per model
+  std::int32_t threads = 0;                // 0 = all cores
+  std::int32_t nice = 0;                   // of the compute threads
+  std::int32_t batch_tokens = 0;           // 0 = the runner's default
+  std::chrono::milliseconds step_time{0};  // of a step beside answers that stream; 0 = chosen, -1 = no bound
+  std::int32_t max_loaded = 0;             // models loaded at once; 0 = as many as fit in memory
   std::chrono::nanoseconds keep_alive = std::chrono::minutes(5);
   std::chrono::milliseconds load_timeout = std::chrono::minutes(10);
   std::chrono::milliseconds stop_grace = std::chrono::seconds(5);

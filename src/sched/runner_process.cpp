@@ -32,6 +32,7 @@ std::vector<std::string> runner_arguments(const ManagerOptions& options, const S
   if (options.threads > 0) add("--threads", options.threads);
   add("--nice", options.nice);
   if (options.batch_tokens > 0) add("--batch", options.batch_tokens);
+  add("--step-ms", static_cast<std::int32_t>(options.step_time.count()));
   if (options.debug) out.emplace_back("--debug");
   return out;
 }

@@ -36,6 +36,8 @@ sched::ManagerOptions manager_options(const config::Settings& s, const store::Ho
   o.threads = static_cast<std::int32_t>(s.integer("engine.threads"));
   o.nice = static_cast<std::int32_t>(s.integer("engine.nice"));
   o.batch_tokens = static_cast<std::int32_t>(s.integer("engine.batch"));
+  const auto step_time = s.duration("engine.step_time");
+  o.step_time = step_time == base::kForever ? std::chrono::milliseconds(-1) : to_ms(step_time);
   o.max_loaded = static_cast<std::int32_t>(s.integer("engine.max_loaded"));
   o.keep_alive = s.duration("engine.keep_alive");
   o.debug = base::equals_ignore_case(s.text("log.level"), "DEBUG");

@@ -109,6 +109,17 @@ rt::Task<void> run(const Arguments& arguments, rt::IoThreads& threads, base::Log
   co_await server.stop(failed ? std::chrono::seconds(5) : std::chrono::seconds(0));
 }
 
+// Chosen: a pace that reads well, and up to a second where a slow machine would only crawl with less. Who says a time
+// gets it, whatever long prompts then take.
+void set_step_time(engine::core::TokenEngineOptions& options, std::int32_t step_ms) {
+  using std::chrono::milliseconds;
+  constexpr milliseconds kChosen{300};
+  constexpr milliseconds kChosenLimit{1000};
+  if (step_ms < 0) return;
+  options.step_time = step_ms == 0 ? kChosen : milliseconds(step_ms);
+  options.step_limit = step_ms == 0 ? kChosenLimit : milliseconds(step_ms) * 4 / 3;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -125,10 +136,13 @@ int main(int argc, char** argv) {
   app.add_option("--threads", model.threads, "compute threads; 0 = all cores");
   app.add_option("--nice", arguments.nice, "how far computing stands back for answering");
   app.add_option("--batch", model.batch_tokens, "token budget of one step");
+  std::int32_t step_ms = 0;
+  app.add_option("--step-ms", step_ms, "how long a step should take while answers stream; 0 = chosen, -1 = no bound");
   app.add_flag("--debug", arguments.debug, "log at DEBUG");
   CLI11_PARSE(app, argc, argv);
   arguments.engine.parallel = model.parallel;
   arguments.engine.step_tokens = model.batch_tokens;
+  set_step_time(arguments.engine, step_ms);
 
   const auto log = base::make_stderr_log(arguments.debug ? base::LogLevel::kDebug : base::LogLevel::kInfo);
   std::signal(SIGPIPE, SIG_IGN);

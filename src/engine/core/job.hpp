@@ -42,6 +42,7 @@ struct Job {
   std::shared_ptr<Sink> sink;  // shared with the edge: see Submission
   domain::Priority priority = domain::Priority::kNormal;
   base::SteadyTime submitted;
+  base::SteadyTime due;  // the order of jobs: when it came, and what its priority makes of that
   base::SteadyTime admitted;
   base::SteadyTime prefilled;
   base::SteadyTime first_token;

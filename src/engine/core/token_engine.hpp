@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 
@@ -11,10 +12,13 @@
 namespace hearth::engine::core {
 
 struct TokenEngineOptions {
-  std::int32_t parallel = 4;        // sequences that run at once; <= model.sequences_max()
-  std::int32_t queue = 512;         // requests that may wait; more are kOverloaded
-  std::int32_t step_tokens = 512;   // token budget of one step: running sequences first, the rest is prefill
-  std::int32_t context_tokens = 0;  // per conversation; 0 = what the model was loaded with
+  std::int32_t parallel = 4;       // sequences that run at once; <= model.sequences_max()
+  std::int32_t queue = 512;        // requests that may wait; more are kOverloaded
+  std::int32_t step_tokens = 512;  // token budget of one step: running sequences first, the rest is prefill
+  // How long a step should take while answers stream: prompts are taken in by chunks that fit. 0: as long as it takes.
+  std::chrono::milliseconds step_time{0};
+  std::chrono::milliseconds step_limit{0};  // what it may take where smaller chunks would waste the machine
+  std::int32_t context_tokens = 0;          // per conversation; 0 = what the model was loaded with
 };
 
 // The one loop of every token engine: continuous batching under a token budget, prefix reuse, sampling, stop strings,

@@ -75,6 +75,48 @@ TEST(TokenEngine, MoreChoicesThanSlots) {
   EXPECT_EQ(client.answer().usage.completion, 56);
 }
 
+// What is urgent goes first, but nothing waits for ever: a priority is a lead of some seconds.
+TEST(TokenEngine, LowPriorityArrivesHoweverMuchIsUrgent) {
+  Harness h({}, {.parallel = 1, .step_tokens = 64});
+  auto low = completion("the patient one", 4);
+  low.envelope.priority = domain::Priority::kLow;
+  const auto patient = h.submit(low);
+  std::vector<Harness::Client> urgent;
+  int waited = 0;
+  for (; patient.sink->ends() == 0; ++waited) {
+    ASSERT_LT(waited, 100);
+    auto high = completion("urgent", 1);
+    high.envelope.priority = domain::Priority::kHigh;
+    urgent.push_back(h.submit(high));
+    h.clock.advance(std::chrono::seconds(1));
+    h.engine->step();
+  }
+  EXPECT_GT(waited, 30) << "urgent ones went first";
+  EXPECT_LT(waited, 50) << "for twice the lead";
+}
+
+// A prompt that is taken in by chunks beside streams.
+TEST(TokenEngine, LongPromptsAreCutToTheStepTime) {
+  Harness h({.batch_tokens = 512}, {.parallel = 4,
+                                    .step_tokens = 512,
+                                    .step_time = std::chrono::milliseconds(100),
+                                    .step_limit = std::chrono::milliseconds(134)});
+  std::vector<std::int64_t> gaps;
+  h.control->on_batch = [&](std::uint64_t, std::span<const core::BatchToken> batch) {
+    h.clock.advance(std::chrono::milliseconds(batch.size()));
+    gaps.push_back(static_cast<std::int64_t>(batch.size()));
+    return core::DecodeStatus::kOk;
+  };
+  const auto stream = h.submit(completion("a stream", 60));
+  for (int i = 0; i < 5; ++i) h.engine->step();
+  gaps.clear();
+  const auto whole = h.submit(completion(std::string(450, 'x'), 1));
+  while (whole.sink->ends() == 0) h.engine->step();
+  EXPECT_LE(*std::ranges::max_element(gaps), 134);
+  EXPECT_GE(gaps.size(), 5U);
+  EXPECT_EQ(h.control->misuses(), Misuses{});
+}
+
 TEST(TokenEngine, StopStringOfTheTemplateIsNotTheClients) {
   Harness h({.template_stops = {"<|end|>"}});
   auto chat = chat_of({{Role::kUser, TestModel::prompt_for("done<|end|>more")}}, 50);

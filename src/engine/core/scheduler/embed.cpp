@@ -17,6 +17,8 @@ bool Scheduler::evaluate_embeddings() {
     if (inputs_.empty()) return false;
     const DecodeStatus status = run_batch(true);
     if (status == DecodeStatus::kOk) {
+      const double token = static_cast<double>(took_.count()) / static_cast<double>(batch_.size());
+      embed_token_ = embed_token_ <= 0 ? token : (embed_token_ + token) / 2;
       take_mail();
       collect_embeddings();
     }
@@ -42,12 +44,20 @@ bool Scheduler::evaluate_embeddings() {
   }
 }
 
+// Tokens of one batch: less while answers stream, so that they keep their pace.
+std::size_t Scheduler::embed_budget() const {
+  const auto budget = static_cast<double>(std::min(step_tokens_, batch_tokens_));
+  const bool streams = std::ranges::any_of(running_, [](const Choice* c) { return !c->job->paused; });
+  if (!streams || step_time_.count() <= 0 || embed_token_ <= 0) return static_cast<std::size_t>(budget);
+  return static_cast<std::size_t>(std::min(budget, static_cast<double>(step_time_.count()) / embed_token_));
+}
+
 // Whole inputs, in order, of all jobs that embed, as far as there are sequence ids and budget: at least one.
 void Scheduler::gather_inputs(std::size_t inputs_max) {
   inputs_.clear();
   batch_.clear();
   tickets_.clear();
-  const auto budget = static_cast<std::size_t>(std::min(step_tokens_, batch_tokens_));
+  const auto budget = embed_budget();
   for (const auto& job : jobs_) {
     if (job->embed_sequence < 0) continue;
     const auto& all = job->embedding->inputs;

@@ -13,6 +13,7 @@ bool Scheduler::evaluate_tokens() {
     if (batch_.empty()) return false;
     switch (run_batch(false)) {
       case DecodeStatus::kOk:
+        pace_.record(step_, took_);
         record();
         take_mail();  // who cancelled meanwhile gets nothing more
         sample();
@@ -37,11 +38,16 @@ void Scheduler::plan(std::int32_t prefill_tokens) {
   }
   const StepLimits limits{.step_tokens = step_tokens_,
                           .batch_tokens = batch_tokens_,
-                          .prefill_tokens = prefill_tokens,
+                          .prefill_tokens = prefill_by_pace(prefill_tokens),
                           .first = eligible_.empty() ? 0 : static_cast<std::size_t>(stats_.steps % eligible_.size())};
   plan_step(remaining_, limits, shares_);
+  step_ = {};
   for (const Share& share : shares_) {
     const Choice& choice = *eligible_[share.index];
+    const bool decodes = remaining_[share.index] == 1;
+    step_.decoding += decodes ? 1 : 0;
+    step_.prefill += decodes ? 0 : share.tokens;
+    if (!decodes) step_.depth = std::max(step_.depth, choice.evaluated);
     if (choice.job->cancelled) ++stats_.steps_after_cancel;
     if (std::ranges::find(tickets_, choice.job->ticket) == tickets_.end()) tickets_.push_back(choice.job->ticket);
     for (std::int32_t i = 0; i < share.tokens; ++i) {
@@ -55,12 +61,26 @@ void Scheduler::plan(std::int32_t prefill_tokens) {
   }
 }
 
+// What the prompts of this step may take together, so that the streams beside them keep their pace.
+std::int32_t Scheduler::prefill_by_pace(std::int32_t most) {
+  std::int32_t decoding = 0;
+  std::int32_t depth = 0;
+  for (std::size_t i = 0; i < eligible_.size(); ++i) {
+    if (remaining_[i] == 1)
+      ++decoding;
+    else
+      depth = std::max(depth, eligible_[i]->evaluated);
+  }
+  return std::min(most, pace_.prefill_tokens(decoding, depth, step_tokens_));
+}
+
 DecodeStatus Scheduler::run_batch(bool embedding) {
   if (!inbox_.begin_batch(tickets_)) return DecodeStatus::kAborted;
   const auto before = clock_.now();
   const DecodeStatus status = embedding ? model_.embed(batch_) : model_.decode(batch_);
   inbox_.end_batch();
-  stats_.step_nanoseconds += static_cast<std::uint64_t>(std::chrono::nanoseconds(clock_.now() - before).count());
+  took_ = clock_.now() - before;
+  stats_.step_nanoseconds += static_cast<std::uint64_t>(took_.count());
   return status;
 }
 

@@ -15,8 +15,10 @@ Scheduler::Scheduler(Parts parts, const TokenEngineOptions& options)
       parallel_(parts.info.capabilities.slots),
       batch_tokens_(std::max(parts.model.batch_tokens_max(), 1)),
       step_tokens_(std::max(options.step_tokens, 1)),
+      step_time_(options.step_time),
       shares_prefixes_(parts.model.can_share_prefixes()),
-      index_(std::max(parts.model.sequences_max(), 1)) {
+      index_(std::max(parts.model.sequences_max(), 1)),
+      pace_(options.step_time, options.step_limit) {
   const Vocab& vocab = model_.vocab();
   for (domain::Token t = 0; t < vocab.size(); ++t) {
     if (vocab.is_end(t)) end_tokens_.push_back(t);
@@ -71,6 +73,8 @@ bool Scheduler::take_mail() {
 
 void Scheduler::insert(Submission submission) {
   auto job = make_job(std::move(submission));
+  job->due =
+      job->submitted - kPriorityLead * (static_cast<int>(job->priority) - static_cast<int>(domain::Priority::kNormal));
   by_ticket_.emplace(job->ticket, job.get());
   if (job->ended) {  // a reply: nothing to evaluate
     leave_queue(*job);
@@ -83,7 +87,7 @@ void Scheduler::insert(Submission submission) {
     finish_job(*job);
   }
   const auto order = [](const auto& a, const auto& b) {
-    return a->priority != b->priority ? a->priority > b->priority : a->ticket < b->ticket;
+    return a->due != b->due ? a->due < b->due : a->ticket < b->ticket;
   };
   const auto place = std::ranges::upper_bound(jobs_, job, order);
   jobs_.insert(place, std::move(job));

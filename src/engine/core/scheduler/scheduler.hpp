@@ -10,18 +10,22 @@
 #include "engine/core/inbox.hpp"
 #include "engine/core/job.hpp"
 #include "engine/core/prefix_index.hpp"
+#include "engine/core/scheduler/step_pace.hpp"
 #include "engine/core/scheduler/step_plan.hpp"
 #include "engine/core/token_engine.hpp"
 
 namespace hearth::engine::core {
 
 // The engine thread's half of a token engine: which requests run, what each step evaluates, what the clients get.
-// Jobs are ordered by priority, then by arrival. A choice (one answer of a job) runs while it has a sequence id; at
+// Jobs are ordered by arrival, where a priority counts as having come kPriorityLead earlier or later: what is urgent
+// goes first, and nothing waits for ever. A choice (one answer of a job) runs while it has a sequence id; at
 // most `parallel` choices that are not paused run at once. What finished stays cached under its id until the id or its
 // cells are needed. REQUIRES: all references outlive it; info.capabilities.slots is the number of choices that run at
 // once.
 class Scheduler {
  public:
+  static constexpr std::chrono::seconds kPriorityLead{20};
+
   struct Parts {
     TokenModel& model;
     Inbox& inbox;
@@ -71,6 +75,7 @@ class Scheduler {
   // evaluate.cpp: generation
   bool evaluate_tokens();
   void plan(std::int32_t prefill_tokens);
+  [[nodiscard]] std::int32_t prefill_by_pace(std::int32_t most);
   [[nodiscard]] DecodeStatus run_batch(bool embedding);
   bool make_room(std::int32_t& prefill_tokens);
   void rewind();
@@ -84,6 +89,7 @@ class Scheduler {
   // embed.cpp
   bool evaluate_embeddings();
   void gather_inputs(std::size_t inputs_max);
+  [[nodiscard]] std::size_t embed_budget() const;
   void clear_inputs();
   void collect_embeddings();
   [[nodiscard]] bool embeds() const;
@@ -97,6 +103,7 @@ class Scheduler {
   const std::int32_t parallel_;
   const std::int32_t batch_tokens_;
   const std::int32_t step_tokens_;
+  const std::chrono::nanoseconds step_time_;
   const bool shares_prefixes_;
   domain::Tokens end_tokens_;  // masked for requests that ignore them
 
@@ -105,7 +112,11 @@ class Scheduler {
   std::vector<Choice*> running_;  // oldest first, paused ones included
   PrefixIndex index_;
   Stats stats_;
+  StepPace pace_;
+  StepPace::Step step_;                      // the one in progress
+  std::chrono::nanoseconds took_{};          // by the model, of the last batch
   std::chrono::nanoseconds request_time_{};  // moving average
+  double embed_token_ = 0;                   // nanoseconds, moving average
   bool idle_ = false;
   bool broken_ = false;
   bool embed_turn_ = false;

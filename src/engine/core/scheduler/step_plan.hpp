@@ -27,8 +27,9 @@ struct Share {
 };
 
 // Divides one step among sequences. `remaining`: tokens that each still has to evaluate, oldest sequence first; 1 = it
-// decodes. Decoding sequences first, one token each; what is left of the budget goes to prompts in chunks, oldest
-// first. Writes to `out` (emptied first; no allocation once it has grown).
+// decodes. Decoding sequences first, one token each. Of what is left of the budget the oldest prompt gets half, so that
+// each arrives some time; the other half goes to those that are done soonest. Writes to `out` (emptied first; no
+// allocation once it has grown).
 void plan_step(std::span<const std::int32_t> remaining, const StepLimits& limits, std::vector<Share>& out);
 
 }  // namespace hearth::engine::core
