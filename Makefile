@@ -15,7 +15,7 @@ build: build/.setup-build
 	@cmake --preset $(PRESET) >build/configure-$(PRESET).log 2>&1 || { tail -20 build/configure-$(PRESET).log; exit 1; }
 	cmake --build --preset $(PRESET) $(BUILD_ARGS)
 
-build/.setup-%: scripts/setup scripts/packages.txt scripts/deps.env scripts/llama
+build/.setup-%: scripts/setup scripts/packages.txt scripts/deps.env scripts/llama scripts/xgrammar scripts/xgrammar.patch scripts/fetch
 	scripts/setup $*
 	@mkdir -p build && touch $@
 

@@ -29,6 +29,17 @@ if(HEARTH_SANITIZE MATCHES "thread")
   target_compile_definitions(hearth_boost INTERFACE BOOST_ASIO_DISABLE_STD_ATOMIC)
 endif()
 
+# XGrammar: built once by scripts/xgrammar, optimised and without sanitizers.
+execute_process(COMMAND "${CMAKE_SOURCE_DIR}/scripts/xgrammar" --print
+  OUTPUT_VARIABLE xgrammar_dir OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+if(NOT EXISTS "${xgrammar_dir}/.done")
+  message(FATAL_ERROR "XGrammar is not built in ${xgrammar_dir}: run scripts/setup first")
+endif()
+add_library(hearth_xgrammar INTERFACE)
+target_include_directories(hearth_xgrammar SYSTEM INTERFACE
+  "${xgrammar_dir}/source/include" "${xgrammar_dir}/source/3rdparty/dlpack/include")
+target_link_libraries(hearth_xgrammar INTERFACE "${xgrammar_dir}/libxgrammar.a" Threads::Threads)
+
 # llama.cpp: built once by scripts/llama, optimised and without sanitizers; every preset links to that build.
 if(HEARTH_LLAMA)
   execute_process(COMMAND "${CMAKE_SOURCE_DIR}/scripts/llama" --print

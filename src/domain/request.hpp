@@ -50,9 +50,9 @@ struct ToolChoice {
   friend bool operator==(const ToolChoice&, const ToolChoice&) = default;
 };
 struct ResponseFormat {
-  enum class Kind { kText, kJson, kJsonSchema, kGrammar };
+  enum class Kind { kText, kJson, kJsonSchema, kGrammar, kRegex };
   Kind kind = Kind::kText;
-  std::string text;  // the schema (JSON) or the grammar (GBNF)
+  std::string text;  // the schema (JSON), the grammar (GBNF) or the regular expression
   std::string name;
   bool strict = false;
   friend bool operator==(const ResponseFormat&, const ResponseFormat&) = default;

@@ -149,7 +149,6 @@ UNSUPPORTED = [
     ("tools", {"tools": [{"name": "lamp", "description": "d", "input_schema": TOOL["parameters"]}]}),
     ("image", user({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PNG}})),
     ("document", user({"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0="}})),
-    ("json schema", {"output_config": {"format": {"type": "json_schema", "schema": {"type": "object"}}}}),
 ]
 
 

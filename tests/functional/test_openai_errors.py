@@ -84,8 +84,6 @@ UNSUPPORTED = [
     ("functions", {"functions": [TOOL]}),
     ("image", user([{"type": "text", "text": "What?"}, {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}"}}])),
     ("audio", user([{"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}])),
-    ("json_object", {"response_format": {"type": "json_object"}}),
-    ("json_schema", {"response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "object"}}}}),
 ]
 
 

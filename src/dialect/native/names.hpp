@@ -46,10 +46,11 @@ inline constexpr Names<ToolMode, 4> kToolModes{{{ToolMode::kAuto, "auto"},
                                                 {ToolMode::kNone, "none"},
                                                 {ToolMode::kRequired, "required"},
                                                 {ToolMode::kNamed, "named"}}};
-inline constexpr Names<FormatKind, 4> kFormats{{{FormatKind::kText, "text"},
+inline constexpr Names<FormatKind, 5> kFormats{{{FormatKind::kText, "text"},
                                                 {FormatKind::kJson, "json"},
                                                 {FormatKind::kJsonSchema, "json_schema"},
-                                                {FormatKind::kGrammar, "grammar"}}};
+                                                {FormatKind::kGrammar, "grammar"},
+                                                {FormatKind::kRegex, "regex"}}};
 inline constexpr Names<Effort, 7> kEfforts{{{Effort::kDefault, "default"},
                                             {Effort::kNone, "none"},
                                             {Effort::kMinimal, "minimal"},

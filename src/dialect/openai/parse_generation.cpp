@@ -98,10 +98,16 @@ void read_short_formats(Object& in, domain::ResponseFormat& out) {
   if (const auto schema = in.get("json_schema")) {
     out = {.kind = Kind::kJsonSchema, .text = common::read_object_text(*schema)};
   }
-  if (const auto grammar = in.get("grammar")) {
-    std::string text = grammar->text();
-    if (!text.empty()) out = {.kind = Kind::kGrammar, .text = std::move(text)};
-  }
+  const auto read = [&](const char* field, Kind kind) {
+    const auto item = in.get(field);
+    if (!item) return;
+    if (std::string text = item->text(); !text.empty()) out = {.kind = kind, .text = std::move(text)};
+  };
+  read("grammar", Kind::kGrammar);
+  read("guided_grammar", Kind::kGrammar);  // vLLM's
+  read("guided_regex", Kind::kRegex);
+  if (const auto schema = in.get("guided_json"))
+    out = {.kind = Kind::kJsonSchema, .text = schema->is_string() ? schema->text() : common::read_object_text(*schema)};
 }
 
 void read_reasoning(Object& in, domain::Reasoning& out) {

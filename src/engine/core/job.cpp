@@ -106,6 +106,7 @@ void close(Choice& choice, domain::FinishReason reason, std::string stop) {
       domain::ChoiceFinished{.choice = choice.index, .reason = reason, .stop_sequence = std::move(stop)});
   choice.stage = Choice::Stage::kDone;
   choice.sampler.reset();
+  choice.matcher.reset();
   --job.choices_open;
 }
 

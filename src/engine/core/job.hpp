@@ -31,6 +31,7 @@ struct Choice {
   bool attached = false;   // ran once, perhaps without getting far
   bool opened = false;
   std::optional<Sampler> sampler;
+  std::optional<constraint::Matcher> matcher;  // of an answer that may not be any text
   std::optional<TextAssembler> text;
 
   [[nodiscard]] std::int32_t remaining() const { return static_cast<std::int32_t>(tokens.size()) - evaluated; }

@@ -8,6 +8,7 @@
 
 #include "domain/event.hpp"
 #include "domain/request.hpp"
+#include "engine/constraint/constraint.hpp"
 
 namespace hearth::engine::core {
 
@@ -24,6 +25,7 @@ struct PreparedGeneration {
   std::uint64_t seed = 0;  // of choice 0
   std::int32_t context_tokens = 0;
   std::int32_t dropped = 0;
+  constraint::SharedConstraint constraint;  // null: any text
 };
 struct PreparedEmbedding {
   std::vector<domain::Tokens> inputs;

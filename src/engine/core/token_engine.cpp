@@ -21,8 +21,22 @@ ModelInfo effective_info(const TokenModel& model, const TokenEngineOptions& opti
   if (model.kv_cells() > 0) {
     can.context_tokens = can.context_tokens > 0 ? std::min(can.context_tokens, model.kv_cells()) : model.kv_cells();
   }
+  if (can.tasks.has(domain::Task::kComplete) || can.tasks.has(domain::Task::kChat))
+    can.tasks.add(domain::Task::kGrammar);
   if (can.context_tokens <= 0) can.context_tokens = model.batch_tokens_max();
   return info;
+}
+
+// Tokens of control give no text, so that no answer writes them by accident.
+constraint::TokenTexts texts_of(const Vocab& vocab) {
+  constraint::TokenTexts out;
+  out.pieces.reserve(static_cast<std::size_t>(vocab.size()));
+  for (domain::Token t = 0; t < vocab.size(); ++t) {
+    const bool ends = vocab.is_end(t);
+    out.pieces.push_back(ends ? std::string() : vocab.piece(t, false));
+    if (ends) out.ends.push_back(t);
+  }
+  return out;
 }
 
 class TokenEngine final : public Engine {
@@ -84,9 +98,19 @@ class TokenEngine final : public Engine {
   void shut_down() override { scheduler_.shut_down(); }
 
  private:
-  template <class R>
-  [[nodiscard]] Result<Prepared> prepare_any(const R& request) const {
+  [[nodiscard]] Result<Prepared> prepare_any(const domain::EmbedRequest& request) {
     return prepare(*model_, limits_, request);
+  }
+  [[nodiscard]] Result<Prepared> prepare_any(const domain::ChatRequest& request) { return prepare_generation(request); }
+  [[nodiscard]] Result<Prepared> prepare_any(const domain::CompletionRequest& request) {
+    return prepare_generation(request);
+  }
+  template <class R>
+  [[nodiscard]] Result<Prepared> prepare_generation(const R& request) {
+    HEARTH_TRY(auto compiled, compiler_.compile(request.response_format));
+    HEARTH_TRY(auto prepared, prepare(*model_, limits_, request));
+    std::get<PreparedGeneration>(prepared).constraint = std::move(compiled);
+    return prepared;
   }
   [[nodiscard]] Result<Prepared> prepare_any(const domain::TokenizeRequest& request) const {
     HEARTH_TRY(auto tokenized, tokenize(request));
@@ -123,6 +147,7 @@ class TokenEngine final : public Engine {
   const base::Clock& clock_;
   const ModelInfo info_;
   const PrepareLimits limits_;
+  constraint::Compiler compiler_{[this] { return texts_of(model_->vocab()); }};
   base::Guarded<Stats> stats_;
   Inbox inbox_;
   Scheduler scheduler_;

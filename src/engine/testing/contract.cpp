@@ -13,6 +13,7 @@ void EngineContract::SetUp() {
   detail::link_streams();
   detail::link_control();
   detail::link_limits();
+  detail::link_formats();
   make({.parallel = 4, .step_tokens = 64});
 }
 

@@ -79,6 +79,7 @@ namespace detail {
 void link_streams();
 void link_control();
 void link_limits();
+void link_formats();
 }  // namespace detail
 
 }  // namespace hearth::engine::testing

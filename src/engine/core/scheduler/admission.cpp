@@ -84,6 +84,7 @@ void Scheduler::prepare_choice(Choice& choice) {
   choice.sampler.emplace(settings.sampling, work.seed + static_cast<std::uint64_t>(choice.index),
                          model_.vocab().size());
   for (const domain::Token token : choice.tokens) choice.sampler->accept(token);
+  if (work.constraint) choice.matcher.emplace(work.constraint);
   auto stops = settings.stop;
   stops.insert(stops.end(), work.model_stops.begin(), work.model_stops.end());
   choice.text.emplace(std::move(stops));

@@ -152,11 +152,18 @@ void Scheduler::on_output(Choice& choice, std::size_t batch_index) {
   if (!choice.prefilled) on_prefilled(choice);
   if (choice.generated_max <= 0) return end_choice(choice, domain::FinishReason::kLength, {});
   const auto row = model_.logits(batch_index);
-  if (settings.sampling.ignore_eos) {
+  if (choice.matcher) {
+    choice.matcher->mask(row);
+  } else if (settings.sampling.ignore_eos) {
     for (const domain::Token t : end_tokens_)
       row[static_cast<std::size_t>(t)] = -std::numeric_limits<float>::infinity();
   }
   const Draw draw = choice.sampler->sample(row, settings.logprobs ? settings.top_logprobs : -1);
+  if (choice.matcher && !choice.matcher->accept(draw.token))
+    return fail_with(
+        job, Error{.code = ErrorCode::kUnsupported,
+                   .message = "no token of this model's vocabulary can continue the answer as response_format asks",
+                   .param = "response_format"});
   if (model_.vocab().is_end(draw.token)) return end_choice(choice, domain::FinishReason::kStop, {});
   job.last_token = clock_.now();
   if (job.usage.completion == 0) job.first_token = job.last_token;
