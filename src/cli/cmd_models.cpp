@@ -136,8 +136,9 @@ int show_model(Context& context, const RefOptions& options) {
 
 // A name of the catalogue means what is here, where something of that name is.
 void tell_shadowed(const Context& context, const std::string& name) {
+  if (context.globals.quiet || name.empty()) return;
   const auto catalog = store::Catalog::load(context.home.catalogs());
-  if (context.globals.quiet || name.empty() || !catalog || !catalog->find(name)) return;
+  if (!catalog || !catalog->find(name)) return;
   fmt::print(stderr, "{} is a name of the catalogue too; from now on it means this file (another: --name NAME)\n",
              name);
 }

@@ -35,7 +35,7 @@ class Constraint {
 using SharedConstraint = std::shared_ptr<const Constraint>;
 
 // Compiles formats for one vocabulary, and keeps what it compiled lately. Thread-safe; blocks while it compiles
-// (milliseconds; the first time also some hundreds for a vocabulary of 150,000 tokens).
+// (docs/formats.md has times).
 class Compiler {
  public:
   // `texts` is asked for once, by the first format that needs it.

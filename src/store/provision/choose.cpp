@@ -98,7 +98,7 @@ std::string reason_for(const Variant& best, std::size_t of, const std::vector<st
     reason += fmt::format(" that fits {} of memory (it takes {})", base::human(options.memory_budget),
                           base::human(best.needed));
   if (!is_listed && !options.preference.empty())
-    reason += fmt::format("; pull.quantizations ({}) names none of them", fmt::join(options.preference, ","));
+    reason += fmt::format("; none that pull.quantizations names ({}) can be had", fmt::join(options.preference, ","));
   return reason;
 }
 

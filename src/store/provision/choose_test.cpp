@@ -61,7 +61,7 @@ TEST(Choose, ThePreferenceIsTheUsers) {
   EXPECT_EQ(names(choose(quantised(), {.preference = {"q4_k_m", "Q8_0"}}).value()), Names{"m-Q4_K_M.gguf"});
   const auto unlisted = choose(quantised(), {.preference = {"IQ1_S"}}).value();
   EXPECT_EQ(names(unlisted), Names{"m-Q2_K.gguf"}) << "then the smallest";
-  EXPECT_EQ(unlisted.reason, "the smallest of 4; pull.quantizations (IQ1_S) names none of them");
+  EXPECT_EQ(unlisted.reason, "the smallest of 4; none that pull.quantizations names (IQ1_S) can be had");
   EXPECT_EQ(choose(quantised(), {}).value().reason, "the best of 4");
 }
 
