@@ -11,10 +11,9 @@ namespace hearth::domain {
 namespace {
 
 // Parameters of Modelfiles that hearth decides for itself, or has no use for.
-constexpr std::array<std::string_view, 18> kWithoutEffect{
-    "num_keep", "num_batch",    "num_gpu",      "main_gpu",         "num_thread", "use_mmap", "use_mlock",
-    "numa",     "low_vram",     "f16_kv",       "logits_all",       "vocab_only", "num_gqa",  "penalize_newline",
-    "mirostat", "mirostat_tau", "mirostat_eta", "draft_num_predict"};
+constexpr std::array<std::string_view, 16> kWithoutEffect{
+    "num_keep", "num_batch",  "num_gpu",    "main_gpu", "num_thread",       "use_mmap", "use_mlock",         "numa",
+    "low_vram", "logits_all", "vocab_only", "num_gqa",  "penalize_newline", "tfs_z",    "draft_num_predict", "f16_kv"};
 constexpr std::string_view kContext = "num_ctx";
 constexpr double kLarge = 100;
 
@@ -57,6 +56,11 @@ bool set(Generation& g, Parameter parameter, std::string_view text) {
     case Parameter::kRepeatPenalty: return take_number(text, 0.01, kLarge, s.repeat_penalty);
     case Parameter::kPresencePenalty: return take_number(text, -kLarge, kLarge, s.presence_penalty);
     case Parameter::kFrequencyPenalty: return take_number(text, -kLarge, kLarge, s.frequency_penalty);
+    case Parameter::kMirostatTau: return take_number(text, 0, kLarge, s.mirostat_tau);
+    case Parameter::kMirostatEta: return take_number(text, 0, kLarge, s.mirostat_eta);
+    case Parameter::kXtcProbability: return take_number(text, 0, 1, s.xtc_probability);
+    case Parameter::kXtcThreshold: return take_number(text, 0, 1, s.xtc_threshold);
+    case Parameter::kMirostat: return take_integer(text, 0, s.mirostat) && s.mirostat <= 2;
     case Parameter::kRepeatLastN: return take_integer(text, -1, s.repeat_last_n);
     case Parameter::kTopK:
       if (!take_integer(text, kInt32Min, s.top_k)) return false;

@@ -34,7 +34,7 @@ struct ModelSettings {
   friend bool operator==(const ModelSettings&, const ModelSettings&) = default;
 };
 
-// Whether hearth does something with the parameter; the others (num_gpu, mirostat, ...) it decides for itself.
+// Whether hearth does something with the parameter; the others (num_gpu, use_mlock, ...) it decides for itself.
 [[nodiscard]] bool is_honoured(std::string_view parameter);
 
 // Fills in what the request leaves open.

@@ -24,6 +24,11 @@ TEST(ModelSettings, FillInWhatTheClientLeavesOpen) {
                                {"repeat_last_n", "-1"},
                                {"presence_penalty", "0.5"},
                                {"frequency_penalty", "-0.5"},
+                               {"mirostat", "2"},
+                               {"mirostat_tau", "4.5"},
+                               {"mirostat_eta", "0.2"},
+                               {"xtc_probability", "0.5"},
+                               {"xtc_threshold", "0.2"},
                                {"seed", "7"},
                                {"num_predict", "9"},
                                {"stop", "A"},
@@ -45,6 +50,11 @@ TEST(ModelSettings, FillInWhatTheClientLeavesOpen) {
                                        .presence_penalty = 0.5,
                                        .frequency_penalty = -0.5,
                                        .repeat_last_n = -1,
+                                       .xtc_probability = 0.5,
+                                       .xtc_threshold = 0.2,
+                                       .mirostat = 2,
+                                       .mirostat_tau = 4.5,
+                                       .mirostat_eta = 0.2,
                                        .seed = 7},
                           .stop = {"A", "B"},
                           .max_tokens = 9};
@@ -86,10 +96,10 @@ TEST(ModelSettings, RefusesWhatMeansNothing) {
   struct {
     const char* name;
     const char* value;
-  } const cases[] = {{"temperature", "warm"}, {"temperature", "-1"}, {"temperature", "nan"},
-                     {"top_p", "1.5"},        {"top_k", "4.5"},      {"top_k", ""},
-                     {"seed", "x"},           {"num_ctx", "-4"},     {"stop", ""},
-                     {"tempurature", "1"},    {"top_k", "1e300"}};
+  } const cases[] = {
+      {"temperature", "warm"}, {"temperature", "-1"}, {"temperature", "nan"}, {"top_p", "1.5"}, {"top_k", "4.5"},
+      {"top_k", ""},           {"seed", "x"},         {"num_ctx", "-4"},      {"stop", ""},     {"tempurature", "1"},
+      {"top_k", "1e300"},      {"mirostat", "3"},     {"mirostat_tau", "-1"}};
   for (const auto& c : cases) {
     ModelSettings model;
     const auto added = model.add(c.name, c.value);

@@ -20,13 +20,18 @@ enum class Parameter : std::uint8_t {
   kRepeatLastN,
   kPresencePenalty,
   kFrequencyPenalty,
+  kMirostat,
+  kMirostatTau,
+  kMirostatEta,
+  kXtcProbability,
+  kXtcThreshold,
   kSeed,
   kMaxTokens,
   kStop,
 };
 
 // By the names that Modelfiles use.
-inline constexpr std::array<std::pair<std::string_view, Parameter>, 12> kParameterNames{{
+inline constexpr std::array<std::pair<std::string_view, Parameter>, 17> kParameterNames{{
     {"temperature", Parameter::kTemperature},
     {"top_k", Parameter::kTopK},
     {"top_p", Parameter::kTopP},
@@ -36,6 +41,11 @@ inline constexpr std::array<std::pair<std::string_view, Parameter>, 12> kParamet
     {"repeat_last_n", Parameter::kRepeatLastN},
     {"presence_penalty", Parameter::kPresencePenalty},
     {"frequency_penalty", Parameter::kFrequencyPenalty},
+    {"mirostat", Parameter::kMirostat},
+    {"mirostat_tau", Parameter::kMirostatTau},
+    {"mirostat_eta", Parameter::kMirostatEta},
+    {"xtc_probability", Parameter::kXtcProbability},
+    {"xtc_threshold", Parameter::kXtcThreshold},
     {"seed", Parameter::kSeed},
     {"num_predict", Parameter::kMaxTokens},
     {"stop", Parameter::kStop},

@@ -11,6 +11,7 @@
 
 #include "domain/message.hpp"
 #include "domain/parameters.hpp"
+#include "domain/samplers.hpp"
 
 namespace hearth::domain {
 
@@ -29,6 +30,19 @@ struct Sampling {
   double presence_penalty = 0.0;
   double frequency_penalty = 0.0;
   std::int32_t repeat_last_n = 64;  // tokens the penalties look back on; -1 = the whole context, 0 = off
+  DrySettings dry;
+  double dynatemp_range = 0.0;  // 0 = off; the temperature lies this much around its value, as the entropy is
+  double dynatemp_exponent = 1.0;
+  double top_n_sigma = 0.0;  // 0 = off
+  double xtc_probability = 0.0;
+  double xtc_threshold = 0.1;  // above 0.5 = off
+  std::int32_t mirostat = 0;   // 1 or 2: it and the temperature take the place of the whole chain
+  double mirostat_tau = 5.0;
+  double mirostat_eta = 0.1;
+  double adaptive_target = -1.0;  // below 0 = off
+  double adaptive_decay = 0.9;
+  std::int32_t min_keep = 0;                   // tokens that top_p, min_p, typical_p and xtc leave at least
+  SamplerChain samplers = default_samplers();  // in the order they work; a stage that is not there does nothing
   std::map<Token, double> logit_bias;
   std::optional<std::uint64_t> seed;  // none = a new random one per request
   bool ignore_eos = false;

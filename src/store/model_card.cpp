@@ -50,13 +50,18 @@ void write_scalar(json::Writer& w, const GgufScalar& value) {
 }
 
 // How the makers of a model want it sampled. Source: llama.cpp's names of these keys.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kSamplingKeys{{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 11> kSamplingKeys{{
     {"general.sampling.temp", "temperature"},
     {"general.sampling.top_k", "top_k"},
     {"general.sampling.top_p", "top_p"},
     {"general.sampling.min_p", "min_p"},
     {"general.sampling.penalty_repeat", "repeat_penalty"},
     {"general.sampling.penalty_last_n", "repeat_last_n"},
+    {"general.sampling.xtc_probability", "xtc_probability"},
+    {"general.sampling.xtc_threshold", "xtc_threshold"},
+    {"general.sampling.mirostat", "mirostat"},
+    {"general.sampling.mirostat_tau", "mirostat_tau"},
+    {"general.sampling.mirostat_eta", "mirostat_eta"},
 }};
 
 void add_sampling(domain::ModelSettings& settings, const GgufHeader& header) {

@@ -7,7 +7,7 @@
 
 #include "base/clock.hpp"
 #include "engine/core/inbox.hpp"
-#include "engine/core/sampler.hpp"
+#include "engine/core/sampling/sampler.hpp"
 #include "engine/core/text_assembler.hpp"
 
 namespace hearth::engine::core {

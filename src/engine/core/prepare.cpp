@@ -123,7 +123,17 @@ Result<PreparedGeneration> prepare_generation(const TokenModel& model, const Pre
                                settings.stop.size(), stop_bytes, kStopsMax, kStopBytesMax),
                    "stop");
   }
-  for (const auto& [token, bias] : settings.sampling.logit_bias) {
+  const auto& samplers = settings.sampling;
+  if (samplers.samplers.size() > domain::kSamplersMax) {
+    return invalid(fmt::format("samplers has {}; allowed: {}", samplers.samplers.size(), domain::kSamplersMax),
+                   "samplers");
+  }
+  if (samplers.dry.sequence_breakers.size() > domain::kDryBreakersMax) {
+    return invalid(fmt::format("dry_sequence_breakers has {} texts; allowed: {}", samplers.dry.sequence_breakers.size(),
+                               domain::kDryBreakersMax),
+                   "dry_sequence_breakers");
+  }
+  for (const auto& [token, bias] : samplers.logit_bias) {
     if (token < 0 || token >= model.vocab().size()) {
       return invalid(fmt::format("logit_bias has token {}, which is not in the vocabulary of {} tokens", token,
                                  model.vocab().size()),

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -9,6 +10,7 @@
 #include "domain/event.hpp"
 #include "domain/request.hpp"
 #include "engine/constraint/constraint.hpp"
+#include "engine/core/sampling/dry_breakers.hpp"
 
 namespace hearth::engine::core {
 
@@ -25,7 +27,8 @@ struct PreparedGeneration {
   std::uint64_t seed = 0;  // of choice 0
   std::int32_t context_tokens = 0;
   std::int32_t dropped = 0;
-  constraint::SharedConstraint constraint;  // null: any text
+  constraint::SharedConstraint constraint;      // null: any text
+  std::shared_ptr<const DryBreakers> breakers;  // of DRY; null where it is off
 };
 struct PreparedEmbedding {
   std::vector<domain::Tokens> inputs;

@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "engine/core/prepare.hpp"
+#include "engine/core/sampling/dry.hpp"
+#include "engine/core/sampling/dry_breakers.hpp"
 #include "engine/core/scheduler/scheduler.hpp"
 
 namespace hearth::engine::core {
@@ -109,7 +111,10 @@ class TokenEngine final : public Engine {
   [[nodiscard]] Result<Prepared> prepare_generation(const R& request) {
     HEARTH_TRY(auto compiled, compiler_.compile(request.response_format));
     HEARTH_TRY(auto prepared, prepare(*model_, limits_, request));
-    std::get<PreparedGeneration>(prepared).constraint = std::move(compiled);
+    auto& generation = std::get<PreparedGeneration>(prepared);
+    generation.constraint = std::move(compiled);
+    const auto& sampling = generation.generation.sampling;
+    if (Dry::wanted(sampling)) generation.breakers = breakers_.find(sampling.dry.sequence_breakers);
     return prepared;
   }
   [[nodiscard]] Result<Prepared> prepare_any(const domain::TokenizeRequest& request) const {
@@ -148,6 +153,7 @@ class TokenEngine final : public Engine {
   const ModelInfo info_;
   const PrepareLimits limits_;
   constraint::Compiler compiler_{[this] { return texts_of(model_->vocab()); }};
+  DryBreakerFinder breakers_{model_->vocab()};
   base::Guarded<Stats> stats_;
   Inbox inbox_;
   Scheduler scheduler_;

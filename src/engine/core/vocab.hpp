@@ -19,6 +19,8 @@ class Vocab {
   // Text of a token sequence (a leading blank that the tokeniser added is removed).
   [[nodiscard]] virtual std::string detokenize(const domain::Tokens& tokens) const = 0;
   [[nodiscard]] virtual bool is_end(domain::Token token) const = 0;  // any end-of-generation token
+  // What an answer ends with where nothing else is left to say; -1 = the vocabulary has no such token.
+  [[nodiscard]] virtual domain::Token end_of_turn() const { return -1; }
   // How many bytes of text one token can stand for at most, so that a text that is far too long need not be tokenised
   // to know it. 0: no bound (tokenisers that drop or merge text).
   [[nodiscard]] virtual std::size_t token_bytes_max() const { return 0; }

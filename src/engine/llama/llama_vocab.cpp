@@ -72,6 +72,11 @@ std::string LlamaVocab::detokenize(const domain::Tokens& tokens) const {
 
 bool LlamaVocab::is_end(domain::Token token) const { return has(token) && llama_vocab_is_eog(vocab_, token); }
 
+domain::Token LlamaVocab::end_of_turn() const {
+  const llama_token turn = llama_vocab_eot(vocab_);
+  return turn == LLAMA_TOKEN_NULL ? llama_vocab_eos(vocab_) : turn;
+}
+
 std::string LlamaVocab::text_of(domain::Token token) const {
   return token == LLAMA_TOKEN_NULL ? std::string() : piece(token, true);
 }

@@ -19,6 +19,7 @@ class LlamaVocab final : public core::Vocab {
   [[nodiscard]] std::string piece(domain::Token token, bool special) const override;
   [[nodiscard]] std::string detokenize(const domain::Tokens& tokens) const override;
   [[nodiscard]] bool is_end(domain::Token token) const override;
+  [[nodiscard]] domain::Token end_of_turn() const override;
 
   [[nodiscard]] std::size_t token_bytes_max() const override { return token_bytes_max_; }
 

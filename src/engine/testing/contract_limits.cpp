@@ -131,6 +131,10 @@ TEST_P(EngineContract, BadValuesAreNamed) {
       {"prompt", [](auto& r) { r.prompts[0] = domain::Tokens{}; }},
       {"prompt", [&](auto& r) { r.prompts[0] = domain::Tokens{1, vocabulary}; }},
       {"prompt[1]", [](auto& r) { r.prompts.emplace_back(domain::Tokens{-1}); }},
+      {"samplers",
+       [](auto& r) { r.generation.sampling.samplers = domain::SamplerChain(33, domain::SamplerStage::kTopK); }},
+      {"dry_sequence_breakers",
+       [](auto& r) { r.generation.sampling.dry.sequence_breakers = std::vector<std::string>(65, "x"); }},
       {"logit_bias", [&](auto& r) { r.generation.sampling.logit_bias = {{vocabulary, 1.0}}; }},
   };
   for (const auto& c : cases) {

@@ -24,6 +24,7 @@ class TestVocab final : public core::Vocab {
   [[nodiscard]] std::string detokenize(const domain::Tokens& tokens) const override;
   [[nodiscard]] std::size_t token_bytes_max() const override;
   [[nodiscard]] bool is_end(domain::Token token) const override { return token == kEos; }
+  [[nodiscard]] domain::Token end_of_turn() const override { return kEos; }
 
  private:
   std::vector<std::string> pieces_;

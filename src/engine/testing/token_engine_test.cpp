@@ -64,6 +64,18 @@ TEST(TokenEngine, ChoicesShareTheirPrompt) {
   EXPECT_EQ(h.control->misuses(), Misuses{});
 }
 
+TEST(TokenEngine, DryKeepsFromRepeating) {
+  Harness h;
+  auto request = completion(TestModel::prompt_for("abcdabcdabcd"), 12);
+  auto& sampling = request.generation.sampling;
+  sampling.temperature = 0;
+  EXPECT_EQ(h.text_alone(request), "abcdabcdabcd");
+  sampling.dry.multiplier = 100;
+  EXPECT_NE(h.text_alone(request), "abcdabcdabcd");
+  sampling.dry.sequence_breakers = {"a", "b", "c", "d"};
+  EXPECT_EQ(h.text_alone(request), "abcdabcdabcd") << "breakers are never held back";
+}
+
 TEST(TokenEngine, MoreChoicesThanSlots) {
   Harness h({}, {.parallel = 2, .step_tokens = 64});
   auto request = completion("a prompt", 4);

@@ -81,8 +81,8 @@ void Scheduler::prepare_choice(Choice& choice) {
   choice.prompt_tokens = static_cast<std::int32_t>(choice.tokens.size());
   choice.generated_max =
       std::min(settings.max_tokens.value_or(work.context_tokens), work.context_tokens - choice.prompt_tokens);
-  choice.sampler.emplace(settings.sampling, work.seed + static_cast<std::uint64_t>(choice.index),
-                         model_.vocab().size());
+  choice.sampler.emplace(settings.sampling, work.seed + static_cast<std::uint64_t>(choice.index), model_.vocab().size(),
+                         SamplerModel{.vocab = &model_.vocab(), .breakers = work.breakers});
   for (const domain::Token token : choice.tokens) choice.sampler->accept(token);
   if (work.constraint) choice.matcher.emplace(work.constraint);
   auto stops = settings.stop;

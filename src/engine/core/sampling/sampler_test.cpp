@@ -1,4 +1,4 @@
-#include "engine/core/sampler.hpp"
+#include "engine/core/sampling/sampler.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -6,8 +6,6 @@
 #include <limits>
 #include <map>
 #include <numeric>
-
-#include "engine/core/softmax.hpp"
 
 namespace hearth::engine::core {
 namespace {
@@ -139,24 +137,6 @@ TEST(Sampler, BigVocabulary) {
   expect_distribution({.top_p = 0.3, .min_p = 0.5}, logits, {}, 1000);
   expect_distribution({.typical_p = 0.4}, logits, {}, 1000);
   expect_distribution({.temperature = 0.4}, logits, {}, 1000);
-}
-
-TEST(Softmax, ExpIsCloseAndEndsAtZero) {
-  for (float x = 0; x > -87; x -= 0.0371F) ASSERT_NEAR(exp_of(x) / std::exp(x), 1, 3e-7) << x;
-  EXPECT_EQ(exp_of(0), 1);
-  EXPECT_EQ(exp_of(-88), 0);
-  EXPECT_EQ(exp_of(-kInfinity), 0);
-}
-
-TEST(Softmax, OddSizes) {
-  for (std::size_t size = 1; size < 70; ++size) {
-    auto row = some_logits(size, static_cast<std::uint32_t>(size));
-    row[size - 1] = 9;
-    EXPECT_EQ(index_of_max(row), size - 1);
-    double sum = 0;
-    for (const float x : row) sum += std::exp((static_cast<double>(x) - 9) / 2);
-    EXPECT_NEAR(sum_exp(row, 9, 0.5F), sum, 1e-5 * sum);
-  }
 }
 
 TEST(Sampler, GreedyTakesTheLowestIdAmongEquals) {

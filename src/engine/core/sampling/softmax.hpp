@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <limits>
 #include <span>
 
 namespace hearth::engine::core {
@@ -9,6 +10,7 @@ namespace hearth::engine::core {
 // row.
 
 inline constexpr std::size_t kSoftmaxBlock = 64;
+inline constexpr float kImpossible = -std::numeric_limits<float>::infinity();
 
 // e^x for x <= 0, within 2e-7 of it; 0 below -87. The same on every platform, unlike std::exp.
 [[nodiscard]] float exp_of(float x);
@@ -19,5 +21,12 @@ inline constexpr std::size_t kSoftmaxBlock = 64;
 void make_finite(std::span<float> row);
 // Sum of e^((x - most) * scale). REQUIRES: most = max_of(row), finite.
 [[nodiscard]] double sum_exp(std::span<const float> row, float most, float scale);
+[[nodiscard]] double log_sum_exp(std::span<const float> row);  // 0 where nothing is possible
+// Standard deviation of what is possible; 0 where nothing is.
+[[nodiscard]] double deviation_of(std::span<const float> row);
+// What a logit may be below the best one for a min_p; of one above 1 the best is left.
+[[nodiscard]] float log_min_p(double p);
+// What distances to the best logit are multiplied by. REQUIRES: temperature > 0.
+[[nodiscard]] float scale_of(double temperature);
 
 }  // namespace hearth::engine::core

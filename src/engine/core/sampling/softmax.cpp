@@ -1,4 +1,4 @@
-#include "engine/core/softmax.hpp"
+#include "engine/core/sampling/softmax.hpp"
 
 #include <algorithm>
 #include <array>
@@ -6,11 +6,11 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <numeric>
 
 namespace hearth::engine::core {
 namespace {
 
-constexpr float kImpossible = -std::numeric_limits<float>::infinity();
 constexpr std::size_t kLanes = 16;
 
 // 2^n times a polynomial of the rest (coefficients: Cephes, expf).
@@ -74,5 +74,35 @@ double sum_exp(std::span<const float> row, float most, float scale) {
   for (const double sum : sums) out += sum;
   return out;
 }
+
+double log_sum_exp(std::span<const float> row) {
+  const float most = max_of(row);
+  return most == kImpossible ? 0 : static_cast<double>(most) + std::log(sum_exp(row, most, 1));
+}
+
+double deviation_of(std::span<const float> row) {
+  const auto mean_of = [row](const auto& value) {
+    std::array<double, kLanes> sums{};
+    std::array<double, kLanes> counts{};
+    const std::size_t whole = row.size() - row.size() % kLanes;
+    const auto add = [&](std::size_t lane, float x) {
+      const bool possible = x != kImpossible;
+      sums[lane] += possible ? value(static_cast<double>(x)) : 0.0;
+      counts[lane] += possible ? 1.0 : 0.0;
+    };
+    for (std::size_t i = 0; i < whole; i += kLanes) {
+      for (std::size_t j = 0; j < kLanes; ++j) add(j, row[i + j]);
+    }
+    for (std::size_t i = whole; i < row.size(); ++i) add(i - whole, row[i]);
+    const double count = std::reduce(counts.begin(), counts.end());
+    return count > 0 ? std::reduce(sums.begin(), sums.end()) / count : 0.0;
+  };
+  const double mean = mean_of([](double x) { return x; });
+  return std::sqrt(mean_of([mean](double x) { return (x - mean) * (x - mean); }));
+}
+
+float log_min_p(double p) { return std::min(std::log(static_cast<float>(p)), 0.0F); }
+
+float scale_of(double temperature) { return static_cast<float>(std::clamp(1 / temperature, 1e-30, 1e30)); }
 
 }  // namespace hearth::engine::core
