@@ -73,6 +73,7 @@ void note_given(const json::Object& in, domain::ParameterSet& out) {
     if (in.has(name)) out.add(Parameter::kMaxTokens);
   }
   if (in.has("stop_sequences")) out.add(Parameter::kStop);
+  if (in.has("repetition_penalty")) out.add(Parameter::kRepeatPenalty);
 }
 
 void read_stop(json::Object& in, std::string_view key, std::vector<std::string>& out) {

@@ -38,6 +38,23 @@ std::vector<Request> requests() {
                                   .presence_penalty = -0.5,
                                   .frequency_penalty = 0.25,
                                   .repeat_last_n = -1,
+                                  .dry = {.multiplier = 0.5,
+                                          .base = 0.25,
+                                          .allowed_length = 3,
+                                          .penalty_last_n = -1,
+                                          .sequence_breakers = {"\n", "\""}},
+                                  .dynatemp_range = 0.25,
+                                  .dynatemp_exponent = 1.5,
+                                  .top_n_sigma = 1.25,
+                                  .xtc_probability = 0.75,
+                                  .xtc_threshold = 0.2,
+                                  .mirostat = 1,
+                                  .mirostat_tau = 4.5,
+                                  .mirostat_eta = 0.3,
+                                  .adaptive_target = 0.4,
+                                  .adaptive_decay = 0.8,
+                                  .min_keep = 2,
+                                  .samplers = {SamplerStage::kTopK, SamplerStage::kTopK, SamplerStage::kAdaptiveP},
                                   .logit_bias = {{7, -100.0}, {9, 2.5}},
                                   .seed = 18446744073709551615U,
                                   .ignore_eos = true},
@@ -54,6 +71,8 @@ std::vector<Request> requests() {
   completion.prompts = {std::string("a"), Tokens{1, 2, 3}};
   completion.suffix = "s";
   completion.echo = true;
+  completion.generation.sampling.samplers = {};  // none at all is not the default
+  completion.generation.sampling.dry.sequence_breakers = {};
   EmbedRequest embed;
   embed.inputs = {std::string("a"), Tokens{}};
   embed.dimensions = 32;
@@ -118,6 +137,8 @@ TEST(Native, EventsSurviveTheWire) {
 TEST(Native, RefusesWhatItDoesNotKnow) {
   EXPECT_EQ(read_request(R"({"kind":"sing"})").error().param, "kind");
   EXPECT_EQ(read_request(R"({"kind":"chat","messages":[{"role":"boss"}]})").error().param, "messages[0].role");
+  EXPECT_EQ(read_request(R"({"kind":"chat","sampling":{"samplers":["top_k","sing"]}})").error().param,
+            "sampling.samplers[1]");
   EXPECT_FALSE(read_event(R"({"surprise":{}})"));
   EXPECT_FALSE(read_event("{"));
 }

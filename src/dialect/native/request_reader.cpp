@@ -101,6 +101,39 @@ void read_part(Object& in, std::vector<domain::Part>& out) {
   });
 }
 
+void read_further_samplers(Object& in, domain::Sampling& s) {
+  in.number("dynatemp_range", s.dynatemp_range, -kAny, kAny);
+  in.number("dynatemp_exponent", s.dynatemp_exponent, -kAny, kAny);
+  in.number("top_n_sigma", s.top_n_sigma, -kAny, kAny);
+  in.number("xtc_probability", s.xtc_probability, 0, kAny);
+  in.number("xtc_threshold", s.xtc_threshold, 0, kAny);
+  in.integer("mirostat", s.mirostat, 0, 2);
+  in.number("mirostat_tau", s.mirostat_tau, 0, kAny);
+  in.number("mirostat_eta", s.mirostat_eta, 0, kAny);
+  in.number("adaptive_target", s.adaptive_target, -kAny, kAny);
+  in.number("adaptive_decay", s.adaptive_decay, 0, kAny);
+  in.integer("min_keep", s.min_keep, 0, kInt32Max);
+  in.object("dry", [&s](Object& o) {
+    o.number("multiplier", s.dry.multiplier, 0, kAny);
+    o.number("base", s.dry.base, 0, kAny);
+    o.integer("allowed_length", s.dry.allowed_length, 0, kInt32Max);
+    o.integer("penalty_last_n", s.dry.penalty_last_n, -1, kInt32Max);
+    if (const auto texts = o.get("sequence_breakers")) {
+      s.dry.sequence_breakers.clear();
+      texts->each([&s](const Item& text) { s.dry.sequence_breakers.push_back(text.text()); });
+    }
+  });
+  if (const auto chain = in.get("samplers")) {
+    s.samplers.clear();
+    chain->each([&s](const Item& name) {
+      if (const auto stage = domain::sampler_from_name(name.text()))
+        s.samplers.push_back(*stage);
+      else
+        name.fail("is not a known name");
+    });
+  }
+}
+
 void read_sampling(Object& in, domain::Sampling& s) {
   in.number("temperature", s.temperature, 0, kAny);
   in.integer("top_k", s.top_k, kInt32Min, kInt32Max);
@@ -111,6 +144,7 @@ void read_sampling(Object& in, domain::Sampling& s) {
   in.number("presence_penalty", s.presence_penalty, -kAny, kAny);
   in.number("frequency_penalty", s.frequency_penalty, -kAny, kAny);
   in.integer("repeat_last_n", s.repeat_last_n, -1, kInt32Max);
+  read_further_samplers(in, s);
   in.each("logit_bias", [&](const Item& pair) {
     std::optional<domain::Token> token;
     std::optional<double> bias;

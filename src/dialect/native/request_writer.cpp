@@ -62,6 +62,37 @@ struct PartWriter {
   void operator()(const domain::RefusalPart& p) const { w.field("refusal", p.text); }
 };
 
+// What was not there from the first version on is written where it says something.
+void write_further_samplers(Writer& w, const domain::Sampling& s) {
+  static const domain::Sampling kNeutral;
+  const auto field = [&](std::string_view key, const auto& value, const auto& neutral) {
+    if (value != neutral) w.field(key, value);
+  };
+  field("dynatemp_range", s.dynatemp_range, kNeutral.dynatemp_range);
+  field("dynatemp_exponent", s.dynatemp_exponent, kNeutral.dynatemp_exponent);
+  field("top_n_sigma", s.top_n_sigma, kNeutral.top_n_sigma);
+  field("xtc_probability", s.xtc_probability, kNeutral.xtc_probability);
+  field("xtc_threshold", s.xtc_threshold, kNeutral.xtc_threshold);
+  field("mirostat", s.mirostat, kNeutral.mirostat);
+  field("mirostat_tau", s.mirostat_tau, kNeutral.mirostat_tau);
+  field("mirostat_eta", s.mirostat_eta, kNeutral.mirostat_eta);
+  field("adaptive_target", s.adaptive_target, kNeutral.adaptive_target);
+  field("adaptive_decay", s.adaptive_decay, kNeutral.adaptive_decay);
+  field("min_keep", s.min_keep, kNeutral.min_keep);
+  if (s.dry != kNeutral.dry) {
+    w.key("dry").begin_object().field("multiplier", s.dry.multiplier).field("base", s.dry.base);
+    w.field("allowed_length", s.dry.allowed_length).field("penalty_last_n", s.dry.penalty_last_n);
+    w.key("sequence_breakers").begin_array();
+    for (const auto& text : s.dry.sequence_breakers) w.value(text);
+    w.end_array().end_object();
+  }
+  if (s.samplers != kNeutral.samplers) {
+    w.key("samplers").begin_array();
+    for (const auto stage : s.samplers) w.value(domain::name_of(stage));
+    w.end_array();
+  }
+}
+
 void write_sampling(Writer& w, const domain::Sampling& s) {
   w.key("sampling").begin_object();
   w.field("temperature", s.temperature).field("top_k", s.top_k).field("top_p", s.top_p).field("min_p", s.min_p);
@@ -69,6 +100,7 @@ void write_sampling(Writer& w, const domain::Sampling& s) {
       .field("repeat_penalty", s.repeat_penalty)
       .field("presence_penalty", s.presence_penalty);
   w.field("frequency_penalty", s.frequency_penalty).field("repeat_last_n", s.repeat_last_n);
+  write_further_samplers(w, s);
   if (!s.logit_bias.empty()) {
     w.key("logit_bias").begin_array();
     for (const auto& [token, bias] : s.logit_bias) w.begin_array().value(token).value(bias).end_array();

@@ -2,6 +2,7 @@
 #include <cstdint>
 
 #include "dialect/common/parse.hpp"
+#include "dialect/common/samplers.hpp"
 #include "dialect/ollama/parse.hpp"
 
 namespace hearth::dialect::ollama {
@@ -18,8 +19,12 @@ void read_load_options(Object& in) {
     if (const auto item = in.get(name)) (void)item->integer();
     in.ignore(name);
   }
-  if (const auto item = in.get("use_mmap")) (void)item->boolean();
-  in.ignore("use_mmap");
+  for (const auto* name : {"use_mmap", "penalize_newline"}) {
+    if (const auto item = in.get(name)) (void)item->boolean();
+    in.ignore(name);
+  }
+  if (const auto item = in.get("tfs_z")) (void)item->number();
+  in.ignore("tfs_z");
 }
 
 // Negative = no limit of its own. num_predict is the name; max_tokens another for it.
@@ -38,10 +43,7 @@ void read_samplers(Object& in, domain::Sampling& s) {
   in.integer("top_k", s.top_k, kInt32Min, kInt32Max);
   s.top_k = std::max(s.top_k, 0);
   in.number("top_p", s.top_p, 0, 1);
-  in.number("min_p", s.min_p, 0, 1);
-  in.number("typical_p", s.typical_p, 0, 1);
-  in.number("repeat_penalty", s.repeat_penalty, 0.01, kLarge);
-  in.integer("repeat_last_n", s.repeat_last_n, -1, kInt32Max);
+  common::read_samplers(in, s);
   in.number("presence_penalty", s.presence_penalty, -kLarge, kLarge);
   in.number("frequency_penalty", s.frequency_penalty, -kLarge, kLarge);
   if (const auto item = in.get("seed")) {

@@ -14,7 +14,11 @@ constexpr std::string_view kOptions =
     R"("options":{"temperature":0.5,"top_k":5,"top_p":0.5,"min_p":0.25,"typical_p":0.75,
   "repeat_penalty":1.5,"repeat_last_n":16,"presence_penalty":0.5,"frequency_penalty":-0.5,"seed":42,"num_predict":7,
   "max_tokens":900,"stop":["END"],"num_ctx":512,"num_keep":4,"num_batch":512,"num_gpu":-1,"main_gpu":0,"num_thread":0,
-  "draft_num_predict":4,"use_mmap":true})";
+  "draft_num_predict":4,"use_mmap":true,"penalize_newline":true,"tfs_z":0.5,
+  "dry_multiplier": 0.5, "dry_base": 1.5, "dry_allowed_length": 3, "dry_penalty_last_n": 128,
+  "dry_sequence_breakers": ["."], "dynatemp_range": 0.25, "dynatemp_exponent": 1.5, "top_n_sigma": 1.25,
+  "xtc_probability": 0.75, "xtc_threshold": 0.2, "mirostat": 1, "mirostat_tau": 4.5, "mirostat_eta": 0.3,
+  "adaptive_target": 0.4, "adaptive_decay": 0.8, "min_keep": 2, "samplers": ["top_k", "temperature"]})";
 
 // Every field that is read, with a value of its own.
 const std::string kChat =
@@ -37,10 +41,29 @@ TypeRules rules() {
                    {"think", {"string", "boolean"}},
                    {"format", {"string", "object"}},
                    {"options.stop", {"string"}},
+                   {"options.samplers", {"string"}},
                    {"messages[].tool_calls[].function.arguments", {"string", "object"}},
                    {"input", {"string", "array"}}},
-          .fraction = {"keep_alive", "options.temperature", "options.top_p", "options.min_p", "options.typical_p",
-                       "options.repeat_penalty", "options.presence_penalty", "options.frequency_penalty"},
+          .fraction = {"keep_alive",
+                       "options.temperature",
+                       "options.top_p",
+                       "options.min_p",
+                       "options.typical_p",
+                       "options.repeat_penalty",
+                       "options.presence_penalty",
+                       "options.frequency_penalty",
+                       "options.tfs_z",
+                       "options.dry_multiplier",
+                       "options.dry_base",
+                       "options.dynatemp_range",
+                       "options.dynatemp_exponent",
+                       "options.top_n_sigma",
+                       "options.xtc_probability",
+                       "options.xtc_threshold",
+                       "options.mirostat_tau",
+                       "options.mirostat_eta",
+                       "options.adaptive_target",
+                       "options.adaptive_decay"},
           .opaque = {"format", "tools[].function.parameters", "messages[].tool_calls[].function.arguments"},
           .any = {"messages[].tool_calls[].function.index"}};
 }
@@ -91,6 +114,23 @@ TEST(Chat, EveryFieldArrives) {
                                       .presence_penalty = 0.5,
                                       .frequency_penalty = -0.5,
                                       .repeat_last_n = 16,
+                                      .dry = {.multiplier = 0.5,
+                                              .base = 1.5,
+                                              .allowed_length = 3,
+                                              .penalty_last_n = 128,
+                                              .sequence_breakers = {"."}},
+                                      .dynatemp_range = 0.25,
+                                      .dynatemp_exponent = 1.5,
+                                      .top_n_sigma = 1.25,
+                                      .xtc_probability = 0.75,
+                                      .xtc_threshold = 0.2,
+                                      .mirostat = 1,
+                                      .mirostat_tau = 4.5,
+                                      .mirostat_eta = 0.3,
+                                      .adaptive_target = 0.4,
+                                      .adaptive_decay = 0.8,
+                                      .min_keep = 2,
+                                      .samplers = {SamplerStage::kTopK, SamplerStage::kTemperature},
                                       .seed = 42},
                          .stop = {"END"},
                          .max_tokens = 7,
@@ -103,7 +143,8 @@ TEST(Chat, EveryFieldArrives) {
   EXPECT_EQ(call->call.framing, Framing::kNdjson);
   EXPECT_EQ(call->call.ignored,
             (std::vector<std::string>{"options.num_keep", "options.num_batch", "options.num_gpu", "options.main_gpu",
-                                      "options.num_thread", "options.draft_num_predict", "options.use_mmap"}));
+                                      "options.num_thread", "options.draft_num_predict", "options.use_mmap",
+                                      "options.penalize_newline", "options.tfs_z"}));
 }
 
 TEST(Generate, ThreeKindsOfRequest) {
@@ -139,6 +180,8 @@ TEST(Defaults, AreOllamas) {
   EXPECT_EQ(s.typical_p, 1);
   EXPECT_EQ(s.repeat_penalty, 1);
   EXPECT_EQ(s.repeat_last_n, 64);
+  EXPECT_EQ(s.samplers, domain::default_samplers());
+  EXPECT_EQ(s.mirostat, 0);
   EXPECT_EQ(s.seed, std::nullopt);
   EXPECT_EQ(r.generation.max_tokens, std::nullopt);
   EXPECT_FALSE(r.generation.truncate);
@@ -229,6 +272,8 @@ TEST(Chat, RefusesWhatMeansNothing) {
       {R"("format":"xml")", "format"},
       {R"("options":{"temperature":-1})", "options.temperature"},
       {R"("options":{"repeat_last_n":-2})", "options.repeat_last_n"},
+      {R"("options":{"mirostat":3})", "options.mirostat"},
+      {R"("options":{"samplers":["top_k","foo"]})", "options.samplers[1]"},
       {R"("top_logprobs":1)", "top_logprobs"},
       {R"("logprobs":true,"top_logprobs":21)", "top_logprobs"},
   };

@@ -3,6 +3,7 @@
 
 #include "base/strings.hpp"
 #include "dialect/common/parse.hpp"
+#include "dialect/common/samplers.hpp"
 #include "dialect/openai/parse.hpp"
 
 namespace hearth::dialect::openai {
@@ -30,10 +31,7 @@ void read_logit_bias(Object& in, std::map<domain::Token, double>& out) {
 void read_further_samplers(Object& in, domain::Sampling& s) {
   in.integer("top_k", s.top_k, -1, kInt32Max);
   s.top_k = std::max(s.top_k, 0);  // -1 is how vLLM's clients write "all"
-  in.number("min_p", s.min_p, 0, 1);
-  in.number("typical_p", s.typical_p, 0, 1);
-  in.number("repeat_penalty", s.repeat_penalty, 0.01, 100);
-  in.integer("repeat_last_n", s.repeat_last_n, -1, kInt32Max);
+  common::read_samplers(in, s);
   in.boolean("ignore_eos", s.ignore_eos);
 }
 
