@@ -123,7 +123,7 @@ TEST(Sampler, DrawsFromTheReferenceDistribution) {
   };
   for (std::size_t i = 0; i < cases.size(); ++i) {
     SCOPED_TRACE(i);
-    auto s = cases[i];
+    const auto& s = cases[i];
     auto expected = s;
     if (s.repeat_last_n == 0) expected.repeat_penalty = 1;
     expect_distribution(s, some_logits(64, static_cast<std::uint32_t>(i)), history);

@@ -103,7 +103,6 @@ TEST(Stages, DynamicTemperature) {
                 softmax(row, 2.5 * std::pow(share, exponent)));
   }
   // Tokens that top_n_sigma has made impossible count as possible choices.
-  auto masked = row;
   const auto kept = distribution({.top_n_sigma = 1}, row);
   entropy = 0;
   for (const auto& [token, p] : kept) entropy -= p * std::log(p);
