@@ -8,6 +8,7 @@
 #include "dialect/anthropic/anthropic.hpp"
 #include "dialect/ollama/ollama.hpp"
 #include "dialect/openai/openai.hpp"
+#include "dialect/tei/tei.hpp"
 
 namespace {
 
@@ -45,6 +46,11 @@ constexpr std::array kRoutes{
     without_edge<dialect::ollama::parse_delete>,
     with_edge<dialect::anthropic::parse_messages>,
     with_edge<dialect::anthropic::parse_count_tokens>,
+    with_edge<dialect::openai::parse_rerank>,
+    with_edge<dialect::openai::parse_embedding_rows>,
+    with_edge<dialect::tei::parse_embed>,
+    with_edge<dialect::tei::parse_rerank>,
+    with_edge<dialect::tei::parse_predict>,
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "domain/answer.hpp"
+#include "domain/capabilities.hpp"
 #include "domain/event.hpp"
 #include "domain/request.hpp"
 
@@ -39,6 +40,7 @@ class Renderer {
 // A request of any dialect, taken apart.
 struct Call {
   domain::Request request;
+  domain::TaskSet unnamed;  // a request without a model is for the only one that does one of these; none = it needs one
   std::string context_field = "context_tokens";  // what the dialect calls Envelope::context_tokens
   std::vector<std::string> ignored;              // paths of fields that are unknown or not honoured
   bool stream = false;

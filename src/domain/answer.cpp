@@ -90,6 +90,14 @@ Result<void> AnswerBuilder::add(Event event) {
       self.answer_.embeddings.push_back(std::move(e));
       return {};
     }
+    Result<void> operator()(Ranked&& e) {
+      self.answer_.ranking.push_back(e);
+      return {};
+    }
+    Result<void> operator()(Classified&& e) {
+      self.answer_.classified.push_back(std::move(e));
+      return {};
+    }
     Result<void> operator()(Tokenized&& e) {
       self.answer_.tokenized = std::move(e);
       return {};

@@ -34,6 +34,8 @@ struct Answer {
   Started started;
   std::vector<Choice> choices;
   std::vector<Embedded> embeddings;
+  std::vector<Ranked> ranking;
+  std::vector<Classified> classified;
   std::optional<Tokenized> tokenized;
   std::optional<Rendered> rendered;
   Usage usage;

@@ -78,7 +78,13 @@ struct Check {
     return {};
   }
   Result<void> operator()(const RerankRequest& r) const {
-    if (!can.tasks.has(Task::kRerank)) return unsupported(r.envelope, "reranking", "model");
+    if (!can.tasks.has(Task::kRerank))
+      return unsupported(r.envelope, "reranking; name a model that was trained to rerank", "model");
+    return {};
+  }
+  Result<void> operator()(const ClassifyRequest& r) const {
+    if (!can.tasks.has(Task::kClassify))
+      return unsupported(r.envelope, "classification; name a model with a classifier's head", "model");
     return {};
   }
   Result<void> operator()(const RenderRequest& r) const {
@@ -101,6 +107,7 @@ std::string_view to_string(Task task) {
 std::string_view task_name(TaskSet tasks) {
   if (tasks.has(Task::kComplete)) return "text-generation";
   if (tasks.has(Task::kEmbed)) return "feature-extraction";
+  if (tasks.has(Task::kRerank)) return "text-ranking";
   if (tasks.has(Task::kClassify)) return "text-classification";
   if (tasks.has(Task::kTranscribe)) return "automatic-speech-recognition";
   return "";

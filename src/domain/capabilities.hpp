@@ -43,7 +43,7 @@ class TaskSet {
 [[nodiscard]] std::string_view to_string(Task task);
 [[nodiscard]] std::span<const Task> all_tasks();
 // The one word that registries and hubs have for what a model is for: "text-generation", "feature-extraction",
-// "text-classification", "automatic-speech-recognition"; empty for anything else.
+// "text-ranking", "text-classification", "automatic-speech-recognition"; empty for anything else.
 [[nodiscard]] std::string_view task_name(TaskSet tasks);
 
 // What a loaded model or a remote can do: data, never dynamic_cast.
@@ -57,6 +57,7 @@ struct Capabilities {
   std::string device;
   std::string format;  // "gguf"
   std::string architecture;
+  std::vector<std::string> labels;  // of what it classifies, in the order of its outputs; empty = it names none
   friend bool operator==(const Capabilities&, const Capabilities&) = default;
 };
 

@@ -51,7 +51,7 @@ struct TokenLogprob {
 
 // The stream of one request: Started, then per choice BlockOpened (Delta)* BlockClosed ..., ChoiceFinished; then
 // Finished. Exactly one of Finished and Failed ends every stream; a stream that stops without either is kStreamCut.
-// Embed, tokenize and render answers are events too, so that there is one path for everything.
+// Answers to embed, rerank, classify, tokenize and render are events too, so that there is one path for everything.
 struct Started {
   std::string id;  // set by the edge
   std::string model;
@@ -102,7 +102,24 @@ struct Failed {
 struct Embedded {
   std::int32_t index = 0;  // of the input
   std::vector<float> values;
+  std::optional<std::int32_t> token;  // whose vector it is, where each token of the input keeps its own
   friend bool operator==(const Embedded&, const Embedded&) = default;
+};
+// Of a rerank, the best document first; as many as were asked for.
+struct Ranked {
+  std::int32_t index = 0;  // of the document
+  float score = 0;
+  friend bool operator==(const Ranked&, const Ranked&) = default;
+};
+struct Classified {
+  struct Class {
+    std::string label;
+    float score = 0;
+    friend bool operator==(const Class&, const Class&) = default;
+  };
+  std::int32_t index = 0;      // of the input
+  std::vector<Class> classes;  // the likeliest first
+  friend bool operator==(const Classified&, const Classified&) = default;
 };
 struct Tokenized {
   Tokens tokens;
@@ -115,8 +132,8 @@ struct Rendered {
   friend bool operator==(const Rendered&, const Rendered&) = default;
 };
 
-using Event = std::variant<Started, BlockOpened, Delta, BlockClosed, ChoiceFinished, Finished, Failed, Embedded,
-                           Tokenized, Rendered>;
+using Event = std::variant<Started, BlockOpened, Delta, BlockClosed, ChoiceFinished, Finished, Failed, Embedded, Ranked,
+                           Classified, Tokenized, Rendered>;
 
 [[nodiscard]] inline bool ends_stream(const Event& event) {
   return std::holds_alternative<Finished>(event) || std::holds_alternative<Failed>(event);

@@ -15,11 +15,19 @@ constexpr std::array<std::string_view, 16> kWithoutEffect{
     "num_keep", "num_batch",  "num_gpu",    "main_gpu", "num_thread",       "use_mmap", "use_mlock",         "numa",
     "low_vram", "logits_all", "vocab_only", "num_gqa",  "penalize_newline", "tfs_z",    "draft_num_predict", "f16_kv"};
 constexpr std::string_view kContext = "num_ctx";
+constexpr std::string_view kPooling = "pooling";  // hearth's own: how an embedding model's vectors become one
+constexpr std::array<std::pair<std::string_view, Pooling>, 3> kPoolings{
+    {{"mean", Pooling::kMean}, {"cls", Pooling::kCls}, {"last", Pooling::kLast}}};
 constexpr double kLarge = 100;
 
 std::optional<Parameter> parameter_of(std::string_view name) {
   const auto it = std::ranges::find(kParameterNames, name, [](const auto& e) { return e.first; });
   return it == kParameterNames.end() ? std::nullopt : std::optional(it->second);
+}
+
+std::optional<Pooling> pooling_of(std::string_view name) {
+  const auto it = std::ranges::find(kPoolings, name, [](const auto& e) { return e.first; });
+  return it == kPoolings.end() ? std::nullopt : std::optional(it->second);
 }
 
 // One parameter's number and where it goes; nothing if the text is none or out of range.
@@ -91,6 +99,12 @@ void apply_settings(const ModelSettings& settings, Generation& out) {
   out.given = ParameterSet::all();
 }
 
+void apply_settings(const ModelSettings& settings, EmbedRequest& out) {
+  for (const auto& line : settings.parameters) {
+    if (line.name == kPooling && !out.pooling) out.pooling = pooling_of(line.value);
+  }
+}
+
 void apply_settings(const ModelSettings& settings, ChatRequest& out) {
   apply_settings(settings, out.generation);
   if (out.template_override.empty()) out.template_override = settings.chat_template;
@@ -103,7 +117,9 @@ void apply_settings(const ModelSettings& settings, ChatRequest& out) {
 
 }  // namespace
 
-bool is_honoured(std::string_view parameter) { return parameter == kContext || parameter_of(parameter).has_value(); }
+bool is_honoured(std::string_view parameter) {
+  return parameter == kContext || parameter == kPooling || parameter_of(parameter).has_value();
+}
 
 bool ModelSettings::empty() const { return *this == ModelSettings{}; }
 
@@ -120,6 +136,8 @@ Result<void> ModelSettings::add(std::string_view name, std::string_view value) {
   } else if (known == kContext) {
     std::int32_t tokens = 0;
     if (!take_integer(value, 0, tokens)) return bad("must be a number of tokens");
+  } else if (known == kPooling) {
+    if (!pooling_of(value)) return bad("must be mean, cls or last");
   } else if (std::ranges::find(kWithoutEffect, known) == kWithoutEffect.end()) {
     return bad("is unknown");
   }
@@ -151,6 +169,7 @@ void apply_settings(const ModelSettings& settings, Request& request) {
   apply_settings(settings, envelope_of(request));
   if (auto* chat = std::get_if<ChatRequest>(&request)) apply_settings(settings, *chat);
   if (auto* render = std::get_if<RenderRequest>(&request)) apply_settings(settings, render->chat);
+  if (auto* embed = std::get_if<EmbedRequest>(&request)) apply_settings(settings, *embed);
   if (auto* completion = std::get_if<CompletionRequest>(&request)) apply_settings(settings, completion->generation);
 }
 

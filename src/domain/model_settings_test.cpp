@@ -92,14 +92,25 @@ TEST(ModelSettings, SystemTemplateAndMessages) {
   EXPECT_EQ(std::get<RenderRequest>(request).chat.template_override, "own");
 }
 
+TEST(ModelSettings, PoolingIsForEmbeddingsThatNameNone) {
+  const auto model = settings({{"pooling", "cls"}});
+  Request request = EmbedRequest{};
+  apply_settings(model, request);
+  EXPECT_EQ(std::get<EmbedRequest>(request).pooling, Pooling::kCls);
+  request = EmbedRequest{.pooling = Pooling::kNone};
+  apply_settings(model, request);
+  EXPECT_EQ(std::get<EmbedRequest>(request).pooling, Pooling::kNone);
+  EXPECT_TRUE(is_honoured("pooling"));
+}
+
 TEST(ModelSettings, RefusesWhatMeansNothing) {
   struct {
     const char* name;
     const char* value;
   } const cases[] = {
-      {"temperature", "warm"}, {"temperature", "-1"}, {"temperature", "nan"}, {"top_p", "1.5"}, {"top_k", "4.5"},
-      {"top_k", ""},           {"seed", "x"},         {"num_ctx", "-4"},      {"stop", ""},     {"tempurature", "1"},
-      {"top_k", "1e300"},      {"mirostat", "3"},     {"mirostat_tau", "-1"}};
+      {"temperature", "warm"}, {"temperature", "-1"}, {"temperature", "nan"}, {"top_p", "1.5"},   {"top_k", "4.5"},
+      {"top_k", ""},           {"seed", "x"},         {"num_ctx", "-4"},      {"stop", ""},       {"tempurature", "1"},
+      {"top_k", "1e300"},      {"mirostat", "3"},     {"mirostat_tau", "-1"}, {"pooling", "rank"}};
   for (const auto& c : cases) {
     ModelSettings model;
     const auto added = model.add(c.name, c.value);

@@ -134,12 +134,16 @@ struct CompletionRequest {
   friend bool operator==(const CompletionRequest&, const CompletionRequest&) = default;
 };
 
+// How the vectors of an input's tokens become one vector; kNone: they do not, each token keeps its own.
+enum class Pooling : std::uint8_t { kNone, kMean, kCls, kLast };
+
 struct EmbedRequest {
   Envelope envelope;
   std::vector<std::variant<std::string, Tokens>> inputs;
   std::optional<std::int32_t> dimensions;
   bool normalize = true;
   bool truncate = false;
+  std::optional<Pooling> pooling;  // none = as the model says
   friend bool operator==(const EmbedRequest&, const EmbedRequest&) = default;
 };
 
@@ -147,8 +151,25 @@ struct RerankRequest {
   Envelope envelope;
   std::string query;
   std::vector<std::string> documents;
-  std::optional<std::int32_t> top_n;
+  std::optional<std::int32_t> top_n;            // none = all
+  std::optional<std::int32_t> document_tokens;  // longer documents lose their end
+  bool raw_scores = false;                      // what the model's head gives; otherwise 0 to 1
+  bool truncate = false;                        // documents that do not fit beside the query lose their end
   friend bool operator==(const RerankRequest&, const RerankRequest&) = default;
+};
+
+// Texts, or pairs of texts, that the model puts into classes.
+struct ClassifyRequest {
+  Envelope envelope;
+  struct Input {
+    std::string text;
+    std::optional<std::string> pair;
+    friend bool operator==(const Input&, const Input&) = default;
+  };
+  std::vector<Input> inputs;
+  bool raw_scores = false;
+  bool truncate = false;
+  friend bool operator==(const ClassifyRequest&, const ClassifyRequest&) = default;
 };
 
 struct TokenizeRequest {
@@ -169,8 +190,8 @@ struct RenderRequest {
   friend bool operator==(const RenderRequest&, const RenderRequest&) = default;
 };
 
-using Request = std::variant<ChatRequest, CompletionRequest, EmbedRequest, RerankRequest, TokenizeRequest,
-                             DetokenizeRequest, RenderRequest>;
+using Request = std::variant<ChatRequest, CompletionRequest, EmbedRequest, RerankRequest, ClassifyRequest,
+                             TokenizeRequest, DetokenizeRequest, RenderRequest>;
 
 [[nodiscard]] const Envelope& envelope_of(const Request& request);
 [[nodiscard]] Envelope& envelope_of(Request& request);

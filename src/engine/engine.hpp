@@ -29,7 +29,8 @@ struct ModelInfo {
   domain::Capabilities capabilities;
   std::string chat_template;  // jinja; empty = none
   std::vector<MemoryUse> memory;
-  std::string engine;  // what runs it: "llama"; goes to Started::served_by
+  std::string engine;                     // what runs it: "llama"; goes to Started::served_by
+  bool scores_are_probabilities = false;  // what its head gives, to rerank or classify; otherwise they are logits
 };
 
 // Counters since load and gauges of now: a plain snapshot.

@@ -4,6 +4,7 @@
 #include "dialect/native/native.hpp"
 #include "dialect/ollama/ollama.hpp"
 #include "dialect/openai/openai.hpp"
+#include "dialect/tei/tei.hpp"
 
 namespace hearth::gateway {
 namespace {
@@ -17,6 +18,7 @@ dialect::ErrorAnswer native_error(const Error& error, std::string_view) {
 const Face kOpenAi{.name = "openai", .error = dialect::openai::error};
 const Face kOllama{.name = "ollama", .error = dialect::ollama::error};
 const Face kAnthropic{.name = "anthropic", .error = dialect::anthropic::error};
+const Face kTei{.name = "tei", .error = dialect::tei::error};
 const Face kNative{.name = "native", .error = native_error};
 
 const Face& face_of(const http::RequestHead& head) {
@@ -25,6 +27,7 @@ const Face& face_of(const http::RequestHead& head) {
   if (path.starts_with("/v1/messages")) return kAnthropic;
   if (path.starts_with("/v1/models") && head.headers.get("anthropic-version")) return kAnthropic;
   if (path.starts_with("/api/") || path == "/") return kOllama;
+  if (path == "/embed" || path == "/predict" || path == "/info") return kTei;
   return kOpenAi;
 }
 

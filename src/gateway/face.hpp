@@ -15,6 +15,7 @@ struct Face {
 extern const Face kOpenAi;
 extern const Face kOllama;
 extern const Face kAnthropic;
+extern const Face kTei;
 extern const Face kNative;
 
 [[nodiscard]] const Face& face_of(const http::RequestHead& head);

@@ -10,10 +10,6 @@
 
 namespace hearth::gateway {
 
-namespace {
-constexpr std::size_t kLongBody = 128UL << 10;  // takes longer to parse than other requests should wait for the loop
-}
-
 Gateway::Gateway(store::Library& library, rt::WorkThreads& work, sched::ModelManager& manager, PullJobs& pulls,
                  const base::Clock& clock, base::Log& log, GatewayOptions options)
     : library_(library),
@@ -30,6 +26,7 @@ Gateway::Gateway(store::Library& library, rt::WorkThreads& work, sched::ModelMan
   add_openai_routes();
   add_ollama_routes();
   add_anthropic_routes();
+  add_encoder_routes();
   add_native_routes();
   add_disk_routes();
   add_operation_routes();
@@ -143,16 +140,21 @@ rt::Task<void> Gateway::send_error(http::ResponseWriter& writer, const Face& fac
 
 http::RouteHandler Gateway::model_route(Parse parse, const Face& face) {
   return [this, parse, &face](http::Request request, http::RouteArgs, http::ResponseWriter& writer) -> rt::Task<void> {
-    const dialect::Edge edge = generator_.edge();
-    auto call = request.body.size() > kLongBody ? co_await work_.run([&] { return parse(request.body, edge); })
-                                                : parse(request.body, edge);
-    request.body = {};
-    if (!call) {
-      co_await send_error(writer, face, std::move(call).error(), request);
-      co_return;
-    }
-    co_await generator_.answer(request, *std::move(call), face, writer);
+    co_await answer_call(std::move(request), parse, face, writer);
   };
+}
+
+rt::Task<void> Gateway::answer_call(http::Request request, Parse parse, const Face& face,
+                                    http::ResponseWriter& writer) {
+  const dialect::Edge edge = generator_.edge();
+  auto call = request.body.size() > kLongBody ? co_await work_.run([&] { return parse(request.body, edge); })
+                                              : parse(request.body, edge);
+  request.body = {};
+  if (!call) {
+    co_await send_error(writer, face, std::move(call).error(), request);
+    co_return;
+  }
+  co_await generator_.answer(request, *std::move(call), face, writer);
 }
 
 rt::Task<Result<std::string>> Gateway::listing(store::Scope scope, Render render) {

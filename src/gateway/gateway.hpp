@@ -50,9 +50,12 @@ class Gateway final : public http::Service {
   [[nodiscard]] std::string metrics_body() const;
 
  private:
+  static constexpr std::size_t kLongBody = 128UL << 10;  // takes longer to parse than others should wait for the loop
+
   void add_openai_routes();
   void add_ollama_routes();
   void add_anthropic_routes();
+  void add_encoder_routes();
   void add_native_routes();
   void add_import_route();
   void add_load_routes();
@@ -63,6 +66,9 @@ class Gateway final : public http::Service {
   // Route helpers: a handler that parses the body in a dialect and answers it.
   using Parse = Result<dialect::Call> (*)(std::string_view body, const dialect::Edge& edge);
   [[nodiscard]] http::RouteHandler model_route(Parse parse, const Face& face);
+  [[nodiscard]] rt::Task<void> answer_call(http::Request request, Parse parse, const Face& face,
+                                           http::ResponseWriter& writer);
+  [[nodiscard]] rt::Task<Result<std::string>> tei_info(const http::Request& request);
   [[nodiscard]] rt::Task<void> send(http::ResponseWriter& writer, http::Response response) const;
   [[nodiscard]] rt::Task<void> send_error(http::ResponseWriter& writer, const Face& face, Error error,
                                           const http::RequestHead& head) const;

@@ -105,6 +105,9 @@ TEST_F(GatewayTest, AnUnknownModelIsA404InEachDialect) {
        R"({"error":"model 'nope' not found)"},
       {"/api/generate", R"({"model":"nope","prompt":"x"})", R"({"error":"model 'nope' not found)"},
       {"/api/show", R"({"model":"nope"})", R"({"error":"model 'nope' not found)"},
+      {"/v2/rerank", R"({"model":"nope","query":"x","documents":["y"]})", R"("code":"model_not_found")"},
+      {"/rerank", R"({"model":"nope","query":"x","texts":["y"]})", R"("error_type":"Validation")"},
+      {"/embed", R"({"model":"nope","inputs":"x"})", R"("error_type":"Validation")"},
       {"/v1/messages", R"({"model":"nope","max_tokens":5,"messages":[{"role":"user","content":"x"}]})",
        R"("type":"not_found_error")"},
       {"/hearth/v1/models/nope/load", "", R"("code":"model_not_found")"},
@@ -114,6 +117,23 @@ TEST_F(GatewayTest, AnUnknownModelIsA404InEachDialect) {
     EXPECT_EQ(response.status, 404) << c.path << response.body;
     EXPECT_NE(response.body.find(c.part), std::string::npos) << c.path << ": " << response.body;
   }
+}
+
+// ember generates; none that is installed reranks.
+TEST_F(GatewayTest, ARequestWithoutAModelIsForTheOnlyOneThatCan) {
+  const auto none = serve(request(http::Method::kPost, "/v1/rerank", R"({"query":"x","documents":["y"]})"));
+  EXPECT_EQ(none.status, 400) << none.body;
+  EXPECT_NE(message_of(none).find("hearth pull"), std::string::npos) << none.body;
+  const auto tei = serve(request(http::Method::kPost, "/rerank", R"({"query":"x","texts":["y"]})"));
+  EXPECT_EQ(tei.status, 422) << tei.body;
+  EXPECT_NE(tei.body.find(R"("error_type":"Validation")"), std::string::npos) << tei.body;
+  const auto named = serve(
+      request(http::Method::kPost, "/v1/rerank", R"({"query":"x","documents":["y"]})", {{"hearth-model", "nope"}}));
+  EXPECT_EQ(named.status, 404) << named.body;
+  const auto info = serve(request(http::Method::kGet, "/info"));
+  EXPECT_EQ(info.status, 200) << info.body;
+  EXPECT_NE(info.body.find(R"("model_id":"ember")"), std::string::npos) << info.body;
+  EXPECT_EQ(serve(request(http::Method::kGet, "/embed")).body.find(R"({"error":"/embed takes POST)"), 0U);
 }
 
 TEST_F(GatewayTest, ARunnerThatCannotStartIsAnErrorAndNotAHang) {

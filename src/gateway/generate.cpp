@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <set>
 #include <utility>
 
 #include "base/strings.hpp"
 #include "domain/answer.hpp"
 #include "domain/template_language.hpp"
+#include "gateway/choose_model.hpp"
 #include "http/stream_reader.hpp"
 
 namespace hearth::gateway {
@@ -144,6 +146,16 @@ rt::Task<Result<Generator::Model>> Generator::find(std::string name) {
   });
 }
 
+rt::Task<Result<std::string>> Generator::model_for(const http::Headers& headers, domain::TaskSet tasks) {
+  if (const auto named = headers.get(kModelHeader); named && !named->empty()) co_return std::string(*named);
+  std::set<std::string> loaded;
+  for (const auto& one : manager_.loaded()) loaded.insert(one.model.card.name);
+  co_return co_await work_.run([&]() -> Result<std::string> {
+    HEARTH_TRY(const auto cards, library_.list(store::Scope::kOwn));
+    return choose_model(cards, loaded, tasks);
+  });
+}
+
 rt::Task<Result<sched::Lease>> Generator::load(std::string name, domain::Envelope envelope) {
   HEARTH_CO_TRY(auto model, co_await find(std::move(name)));
   domain::apply_settings(model.card.settings, envelope);
@@ -160,6 +172,9 @@ rt::Task<Result<Generator::Run>> Generator::start(const http::Request& request, 
     co_return fail(ErrorCode::kUnsupported,
                    "this server takes no jinja templates from requests; it would with --allow-templates",
                    "template_override");
+  if (envelope.model.empty() && call.unnamed != domain::TaskSet{}) {
+    HEARTH_CO_TRY(envelope.model, co_await model_for(request.headers, call.unnamed));
+  }
   HEARTH_CO_TRY(auto model, co_await find(envelope.model));
   const auto context_asked = envelope.context_tokens;
   domain::apply_settings(model.card.settings, call.request);

@@ -32,6 +32,10 @@ class Generator {
   // Loads a model without running anything; its lease ends at once, which starts the keep-alive clock.
   [[nodiscard]] rt::Task<Result<sched::Lease>> load(std::string name, domain::Envelope envelope);
 
+  // Of a request that its dialect lets leave the model unnamed: the one in its header, or the only one that does one of
+  // `tasks`.
+  [[nodiscard]] rt::Task<Result<std::string>> model_for(const http::Headers& headers, domain::TaskSet tasks);
+
   [[nodiscard]] dialect::Edge edge() const;
 
  private:

@@ -24,6 +24,10 @@ namespace fs = std::filesystem;
 // Source: llama.cpp's enumeration of pooling types.
 constexpr std::int64_t kPoolingRank = 4;
 
+constexpr std::string_view kLabels = ".classifier.output_labels";
+constexpr std::size_t kLabelsShown = 64;
+constexpr std::size_t kElementsShown = 5;
+
 // Encoders and other architectures that keep no KV cache, whether or not their files say that attention looks both
 // ways.
 constexpr std::array<std::string_view, 11> kEncoders = {
@@ -88,6 +92,16 @@ void add_tensors(domain::ModelCard& card, const GgufHeader& header) {
   }
 }
 
+// One output for two texts is how well they go together; several are classes, but for a template that asks for a "yes".
+domain::TaskSet tasks_of_head(const GgufHeader& header) {
+  using domain::Task;
+  if (header.find("tokenizer.chat_template.rerank") != nullptr) return {Task::kRerank};
+  const auto* const labels = header.find(header.arch_key("classifier.output_labels"));
+  const auto* const array = labels == nullptr ? nullptr : std::get_if<GgufArray>(labels);
+  if (array != nullptr && array->count > 1) return {Task::kClassify};
+  return {Task::kRerank, Task::kClassify};
+}
+
 }  // namespace
 
 std::string to_json(const GgufValue& value, std::size_t elements_max) {
@@ -124,7 +138,7 @@ domain::TaskSet tasks_of(const GgufHeader& header) {
     return {};
   if (header.find("tokenizer.ggml.model") == nullptr || header.text("tokenizer.ggml.model") == "none") return {};
   const auto pooling = header.integer(header.arch_key("pooling_type")).value_or(0);
-  if (pooling == kPoolingRank) return {};  // rerankers are not served yet
+  if (pooling == kPoolingRank) return tasks_of_head(header);
   const bool causal = header.boolean(header.arch_key("attention.causal")).value_or(true);
   if (pooling > 0 || !causal || is_one_of(kEncoders, header.architecture())) return {Task::kEmbed};
   return {Task::kChat, Task::kComplete, Task::kEmbed};
@@ -147,7 +161,8 @@ Result<domain::ModelCard> read_model_card(const fs::path& path) {
   card.license = header.text("general.license");
   add_sampling(card.settings, header);
   card.metadata.reserve(header.metadata.size());
-  for (const auto& [key, value] : header.metadata) card.metadata.emplace_back(key, to_json(value));
+  for (const auto& [key, value] : header.metadata)
+    card.metadata.emplace_back(key, to_json(value, key.ends_with(kLabels) ? kLabelsShown : kElementsShown));
   add_tensors(card, header);
 
   HEARTH_TRY(const auto parts, gguf_parts(path, header));

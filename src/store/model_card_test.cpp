@@ -91,6 +91,24 @@ TEST(ModelCard, TasksFollowTheArchitecture) {
   EXPECT_TRUE(tasks("qwen2").has(Task::kChat));
 }
 
+TEST(ModelCard, AHeadRanksOrClassifies) {
+  const auto tasks = [](std::uint32_t labels, bool with_template) {
+    GgufBytes b;
+    b.begin(0, 3 + (labels > 0 ? 1 : 0) + (with_template ? 1 : 0)).text_key("general.architecture", "bert");
+    b.text_key("tokenizer.ggml.model", "bert").u32_key("bert.pooling_type", 4);
+    if (with_template) b.text_key("tokenizer.chat_template.rerank", "{query}{document}");
+    if (labels > 0) {
+      b.key("bert.classifier.output_labels", GgufType::kArray).number(std::uint32_t{8}).number(std::uint64_t{labels});
+      for (std::uint32_t i = 0; i < labels; ++i) b.text("label");
+    }
+    return tasks_of(parse_gguf(b.bytes(), b.bytes().size(), "m").value());
+  };
+  EXPECT_EQ(tasks(0, false), (domain::TaskSet{Task::kRerank, Task::kClassify}));
+  EXPECT_EQ(tasks(1, false), (domain::TaskSet{Task::kRerank, Task::kClassify}));
+  EXPECT_EQ(tasks(2, false), domain::TaskSet{Task::kClassify});
+  EXPECT_EQ(tasks(2, true), domain::TaskSet{Task::kRerank});
+}
+
 TEST(ModelCard, ReadsARealModel) {
   const std::filesystem::path path = std::filesystem::path(HEARTH_SHARED_DIR) / "models/stories260K.gguf";
   if (!std::filesystem::exists(path)) GTEST_SKIP() << "no " << path;

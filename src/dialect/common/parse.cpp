@@ -46,6 +46,11 @@ void read_model(json::Object& in, std::string_view key, std::string& out) {
     item->fail(fmt::format("is not usable: {}", name.error().message));
 }
 
+void read_optional_model(json::Object& in, std::string_view key, std::string& out) {
+  if (in.has(key)) read_model(in, key, out);
+  in.accept(key);
+}
+
 void read_keep_alive(json::Object& in, domain::Envelope& out) {
   const auto item = in.get("keep_alive");
   if (!item) return;

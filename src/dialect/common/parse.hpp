@@ -29,6 +29,8 @@ using Input = std::variant<std::string, domain::Tokens>;
 
 // The required, well-formed name of a model.
 void read_model(json::Object& in, std::string_view key, std::string& out);
+// The same, of a dialect whose requests need not name a model.
+void read_optional_model(json::Object& in, std::string_view key, std::string& out);
 // A duration as Ollama writes it, or a number of seconds; negative = for ever.
 void read_keep_alive(json::Object& in, domain::Envelope& out);
 // A string or strings. Empty ones mean nothing and are dropped.

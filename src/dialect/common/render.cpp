@@ -53,7 +53,7 @@ double finite_logprob(double logprob) {
 std::vector<const domain::Embedded*> in_order(const std::vector<domain::Embedded>& embeddings) {
   std::vector<const domain::Embedded*> order;
   for (const auto& e : embeddings) order.push_back(&e);
-  std::ranges::sort(order, {}, [](const auto* e) { return e->index; });
+  std::ranges::sort(order, {}, [](const auto* e) { return std::pair(e->index, e->token.value_or(0)); });
   return order;
 }
 

@@ -123,7 +123,17 @@ struct EventWriter {
     write_error_fields(w, e.error);
   }
   void operator()(const domain::Embedded& e) const {
-    open("embedded").field("index", e.index).key("values").array(e.values).end_object();
+    open("embedded").field("index", e.index);
+    if (e.token) w.field("token", *e.token);
+    w.key("values").array(e.values).end_object();
+  }
+  void operator()(const domain::Ranked& e) const {
+    open("ranked").field("index", e.index).field("score", e.score).end_object();
+  }
+  void operator()(const domain::Classified& e) const {
+    open("classified").field("index", e.index).key("classes").begin_array();
+    for (const auto& c : e.classes) w.begin_object().field("label", c.label).field("score", c.score).end_object();
+    w.end_array().end_object();
   }
   void operator()(const domain::Tokenized& e) const {
     open("tokenized").key("tokens").begin_array();
@@ -197,6 +207,24 @@ domain::Delta read_delta(Object& in) {
   return e;
 }
 
+float read_score(Object& in) {
+  const auto score = in.require("score");
+  return score ? static_cast<float>(score->number()) : 0;
+}
+
+domain::Classified read_classified(Object& in) {
+  domain::Classified e;
+  in.integer("index", e.index, 0, kInt32Max);
+  in.each("classes", [&](const Item& c) {
+    c.object([&](Object& o) {
+      std::string label;
+      o.text("label", label);
+      e.classes.push_back({.label = std::move(label), .score = read_score(o)});
+    });
+  });
+  return e;
+}
+
 void read_event_fields(Object& in, std::optional<domain::Event>& out) {
   in.object("delta", [&](Object& o) { out = read_delta(o); });
   if (out) return;
@@ -237,9 +265,17 @@ void read_event_fields(Object& in, std::optional<domain::Event>& out) {
   in.object("embedded", [&](Object& o) {
     domain::Embedded e;
     o.integer("index", e.index, 0, kInt32Max);
+    o.optional_integer("token", e.token, 0, kInt32Max);
     o.each("values", [&](const Item& v) { e.values.push_back(static_cast<float>(v.number())); });
     out = std::move(e);
   });
+  in.object("ranked", [&](Object& o) {
+    domain::Ranked e;
+    o.integer("index", e.index, 0, kInt32Max);
+    e.score = read_score(o);
+    out = e;
+  });
+  in.object("classified", [&](Object& o) { out = read_classified(o); });
   in.object("tokenized", [&](Object& o) { out = read_tokenized(o); });
   in.object("rendered", [&](Object& o) {
     domain::Rendered e;

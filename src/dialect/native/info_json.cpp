@@ -14,7 +14,13 @@ std::string write_capabilities(const domain::Capabilities& c) {
   }
   w.end_array().field("context_tokens", c.context_tokens).field("trained_context_tokens", c.trained_context_tokens);
   w.field("embedding_dimensions", c.embedding_dimensions).field("vocabulary", c.vocabulary).field("slots", c.slots);
-  w.field("device", c.device).field("format", c.format).field("architecture", c.architecture).end_object();
+  w.field("device", c.device).field("format", c.format).field("architecture", c.architecture);
+  if (!c.labels.empty()) {
+    w.key("labels").begin_array();
+    for (const auto& label : c.labels) w.value(label);
+    w.end_array();
+  }
+  w.end_object();
   return std::move(w).take();
 }
 
@@ -36,6 +42,7 @@ Result<domain::Capabilities> read_capabilities(std::string_view text) {
                in.text("device", c.device);
                in.text("format", c.format);
                in.text("architecture", c.architecture);
+               in.each("labels", [&](const json::Item& item) { c.labels.push_back(item.text()); });
              }));
   (void)report;
   return c;

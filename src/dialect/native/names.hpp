@@ -31,6 +31,7 @@ constexpr std::optional<E> value_of(const Names<E, N>& names, std::string_view t
 
 using domain::BlockKind;
 using domain::FinishReason;
+using domain::Pooling;
 using domain::Priority;
 using domain::Role;
 using Effort = domain::Reasoning::Effort;
@@ -42,6 +43,8 @@ inline constexpr Names<Role, 4> kRoles{
     {{Role::kUser, "user"}, {Role::kSystem, "system"}, {Role::kAssistant, "assistant"}, {Role::kTool, "tool"}}};
 inline constexpr Names<Priority, 3> kPriorities{
     {{Priority::kNormal, "normal"}, {Priority::kLow, "low"}, {Priority::kHigh, "high"}}};
+inline constexpr Names<Pooling, 4> kPoolings{
+    {{Pooling::kNone, "none"}, {Pooling::kMean, "mean"}, {Pooling::kCls, "cls"}, {Pooling::kLast, "last"}}};
 inline constexpr Names<ToolMode, 4> kToolModes{{{ToolMode::kAuto, "auto"},
                                                 {ToolMode::kNone, "none"},
                                                 {ToolMode::kRequired, "required"},

@@ -78,18 +78,26 @@ std::vector<Request> requests() {
   embed.dimensions = 32;
   embed.normalize = false;
   embed.truncate = true;
+  embed.pooling = Pooling::kLast;
   RerankRequest rerank;
   rerank.query = "q";
   rerank.documents = {"d1", "d2"};
   rerank.top_n = 1;
+  rerank.document_tokens = 7;
+  rerank.raw_scores = true;
+  rerank.truncate = true;
+  ClassifyRequest classify;
+  classify.inputs = {{.text = "a", .pair = std::nullopt}, {.text = "b", .pair = ""}};
+  classify.raw_scores = true;
+  classify.truncate = true;
   TokenizeRequest tokenize;
   tokenize.text = "t";
   tokenize.add_special = true;
   tokenize.parse_special = false;
   DetokenizeRequest detokenize;
   detokenize.tokens = {5, 6};
-  return {chat,   ChatRequest{}, RenderRequest{chat}, completion, CompletionRequest{}, embed,
-          rerank, tokenize,      detokenize};
+  return {chat,     ChatRequest{}, RenderRequest{chat}, completion, CompletionRequest{}, embed, rerank,
+          classify, tokenize,      detokenize};
 }
 
 TEST(Native, RequestsSurviveTheWire) {
@@ -123,6 +131,9 @@ TEST(Native, EventsSurviveTheWire) {
                .timings = {.queued = 1ns, .loaded = 2ns, .prompt = 3ns, .first_token = 4ns, .decode = 5ns}},
       Failed{{.code = ErrorCode::kOverloaded, .message = "full", .param = "p", .retry_after = 3s}},
       Embedded{.index = 1, .values = {0.1F, -2.0F, 1e-20F}},
+      Embedded{.index = 1, .values = {0.5F}, .token = 3},
+      Ranked{.index = 2, .score = -0.392F},
+      Classified{.index = 1, .classes = {{.label = "glad", .score = 0.75F}, {.label = "", .score = 0.25F}}},
       Tokenized{.tokens = {1, 2}, .pieces = {"a", "\xFF"}},
       Rendered{.text = "t", .tokens = 3},
   };
@@ -158,7 +169,8 @@ TEST(Native, Capabilities) {
                        .slots = 5,
                        .device = "CPU",
                        .format = "gguf",
-                       .architecture = "llama"};
+                       .architecture = "llama",
+                       .labels = {"no", "yes"}};
   EXPECT_EQ(read_capabilities(write_capabilities(c)).value(), c);
 }
 

@@ -259,6 +259,21 @@ domain::ChatRequest read_chat(Object& in) {
   return r;
 }
 
+domain::ClassifyRequest read_classify(Object& in) {
+  domain::ClassifyRequest r;
+  read_envelope(in, r.envelope);
+  in.each("inputs", [&](const Item& item) {
+    item.object([&](Object& o) {
+      auto& input = r.inputs.emplace_back();
+      input.text = o.required_text("text");
+      if (const auto pair = o.get("pair")) input.pair = pair->text();
+    });
+  });
+  in.boolean("raw_scores", r.raw_scores);
+  in.boolean("truncate", r.truncate);
+  return r;
+}
+
 domain::Request read_by_kind(Object& in) {
   const std::string kind = in.required_text("kind");
   if (kind == "chat") return read_chat(in);
@@ -280,6 +295,7 @@ domain::Request read_by_kind(Object& in) {
     in.optional_integer("dimensions", r.dimensions, kInt32Min, kInt32Max);
     in.boolean("normalize", r.normalize);
     in.boolean("truncate", r.truncate);
+    if (in.has("pooling")) read_enum(in, "pooling", kPoolings, r.pooling.emplace());
     return r;
   }
   if (kind == "rerank") {
@@ -288,8 +304,12 @@ domain::Request read_by_kind(Object& in) {
     in.text("query", r.query);
     in.each("documents", [&](const Item& d) { r.documents.push_back(d.text()); });
     in.optional_integer("top_n", r.top_n, 0, kInt32Max);
+    in.optional_integer("document_tokens", r.document_tokens, 1, kInt32Max);
+    in.boolean("raw_scores", r.raw_scores);
+    in.boolean("truncate", r.truncate);
     return r;
   }
+  if (kind == "classify") return read_classify(in);
   if (kind == "tokenize") {
     domain::TokenizeRequest r;
     read_envelope(in, r.envelope);
@@ -304,7 +324,7 @@ domain::Request read_by_kind(Object& in) {
     if (const auto tokens = in.require("tokens")) r.tokens = read_tokens(*tokens);
     return r;
   }
-  in.fail("kind", "must be chat, completion, embed, rerank, tokenize, detokenize or render");
+  in.fail("kind", "must be chat, completion, embed, rerank, classify, tokenize, detokenize or render");
   return domain::ChatRequest{};
 }
 

@@ -219,6 +219,7 @@ struct RequestWriter {
     write_inputs(w, "inputs", r.inputs);
     if (r.dimensions) w.field("dimensions", *r.dimensions);
     w.field("normalize", r.normalize).field("truncate", r.truncate);
+    if (r.pooling) w.field("pooling", name_of(kPoolings, *r.pooling));
   }
   void operator()(const domain::RerankRequest& r) const {
     w.field("kind", "rerank");
@@ -227,6 +228,19 @@ struct RequestWriter {
     for (const auto& d : r.documents) w.value(d);
     w.end_array();
     if (r.top_n) w.field("top_n", *r.top_n);
+    if (r.document_tokens) w.field("document_tokens", *r.document_tokens);
+    w.field("raw_scores", r.raw_scores).field("truncate", r.truncate);
+  }
+  void operator()(const domain::ClassifyRequest& r) const {
+    w.field("kind", "classify");
+    write_envelope(w, r.envelope);
+    w.key("inputs").begin_array();
+    for (const auto& input : r.inputs) {
+      w.begin_object().field("text", input.text);
+      if (input.pair) w.field("pair", *input.pair);
+      w.end_object();
+    }
+    w.end_array().field("raw_scores", r.raw_scores).field("truncate", r.truncate);
   }
   void operator()(const domain::TokenizeRequest& r) const {
     w.field("kind", "tokenize");

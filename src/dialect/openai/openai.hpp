@@ -8,13 +8,21 @@
 #include "dialect/dialect.hpp"
 #include "domain/model_card.hpp"
 
-// The OpenAI dialect (public OpenAPI description 2.3.0), and llama-server's text tools that its clients use beside it.
+// The OpenAI dialect (public OpenAPI description 2.3.0), and what its clients use beside it: llama-server's text tools,
+// reranking.
 // Pure functions; every error is kInvalidRequest with the path of the field in `param`.
 namespace hearth::dialect::openai {
 
 [[nodiscard]] Result<Call> parse_chat(std::string_view body, const Edge& edge);
 [[nodiscard]] Result<Call> parse_completion(std::string_view body, const Edge& edge);
 [[nodiscard]] Result<Call> parse_embeddings(std::string_view body, const Edge& edge);
+
+// Reranking as Jina and Cohere have it: {model?, query, documents: [string | {text}], top_n, return_documents} ->
+// {results: [{index, relevance_score, document?}]}, the best first; reads answer.ranking.
+[[nodiscard]] Result<Call> parse_rerank(std::string_view body, const Edge& edge);
+// llama-server's own embeddings, with a vector per token where `pooling` is none: {model, content | input, pooling} ->
+// [{index, embedding: [[...]]}].
+[[nodiscard]] Result<Call> parse_embedding_rows(std::string_view body, const Edge& edge);
 
 // {model, content | text, add_special, parse_special, with_pieces} -> {tokens}; reads answer.tokenized.
 [[nodiscard]] Result<Call> parse_tokenize(std::string_view body, const Edge& edge);

@@ -39,6 +39,20 @@ void read_completion(Object& in, domain::CompletionRequest& out) {
   in.ignore({"user", "store", "metadata"});
 }
 
+constexpr std::int32_t kEuclidean = 2;  // llama-server's number of the norm
+
+void read_pooling(Object& in, std::optional<domain::Pooling>& out) {
+  const auto item = in.get("pooling");
+  if (!item) return;
+  const std::string name = item->text();
+  using enum domain::Pooling;
+  for (const auto& [known, pooling] :
+       {std::pair{"none", kNone}, std::pair{"mean", kMean}, std::pair{"cls", kCls}, std::pair{"last", kLast}}) {
+    if (name == known) out = pooling;
+  }
+  if (!out) item->fail("must be none, mean, cls or last");
+}
+
 }  // namespace
 
 Result<Call> parse_completion(std::string_view body, const Edge& edge) {
@@ -79,6 +93,28 @@ Result<Call> parse_embeddings(std::string_view body, const Edge& edge) {
   call.renderer = embeddings_renderer({.edge = edge, .model = request.envelope.model, .base64 = base64});
   call.request = std::move(request);
   return call;
+}
+
+Result<Call> parse_embedding_rows(std::string_view body, const Edge& /*edge*/) {
+  domain::EmbedRequest request;
+  HEARTH_TRY(json::Report report, json::read_object(body, [&](Object& in) {
+               common::read_model(in, "model", request.envelope.model);
+               common::read_keep_alive(in, request.envelope);
+               const bool older = !in.has("input") && in.has("content");
+               if (const auto input = in.require(older ? "content" : "input")) {
+                 request.inputs = common::read_inputs(*input);
+                 if (request.inputs.empty()) input->fail("must have at least one text");
+               }
+               read_pooling(in, request.pooling);
+               std::int32_t norm = kEuclidean;
+               in.integer("embd_normalize", norm, -1, kEuclidean);
+               if (norm != -1 && norm != kEuclidean)
+                 in.fail("embd_normalize", "must be 2 (length 1) or -1 (as they are)");
+               request.normalize = norm == kEuclidean;
+               in.optional_integer("dimensions", request.dimensions, 1, kInt32Max);
+             }));
+  return Call{
+      .request = std::move(request), .ignored = std::move(report.ignored), .renderer = embedding_rows_renderer()};
 }
 
 Result<Call> parse_tokenize(std::string_view body, const Edge& edge) {

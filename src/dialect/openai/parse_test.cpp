@@ -308,5 +308,56 @@ TEST(Embeddings, DimensionsAndForms) {
   EXPECT_EQ(parse_embeddings(R"({"model":"m","input":[]})", {}).error().param, "input");
 }
 
+TEST(Rerank, EveryFieldArrives) {
+  constexpr std::string_view kBody = R"({"model":"m","keep_alive":"5m","query":"q","documents":["a",{"text":"b"}],
+    "top_n":1,"return_documents":true,"max_tokens_per_doc":9,"truncation":true,"raw_scores":true})";
+  const auto call = parse_rerank(kBody, {});
+  const auto r = request_of<domain::RerankRequest>(call);
+  EXPECT_EQ(r.query, "q");
+  EXPECT_EQ(r.documents, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(r.top_n, 1);
+  EXPECT_EQ(r.document_tokens, 9);
+  EXPECT_TRUE(r.truncate && r.raw_scores);
+  EXPECT_TRUE(call->ignored.empty());
+  testing::expect_wrong_types_refused(
+      kBody, {.also = {{"documents[]", {"string", "object"}}, {"keep_alive", {"number"}}}, .fraction = {"keep_alive"}},
+      parser(parse_rerank));
+}
+
+TEST(Rerank, AModelMayBeLeftOut) {
+  const auto call = parse_rerank(R"({"query":"q","documents":["a"]})", {});
+  EXPECT_EQ(request_of<domain::RerankRequest>(call).envelope.model, "");
+  EXPECT_EQ(call->unnamed, domain::TaskSet{domain::Task::kRerank});
+  EXPECT_FALSE(request_of<domain::RerankRequest>(call).truncate);
+}
+
+TEST(Rerank, WhatIsWrongHasItsPath) {
+  struct {
+    const char* body;
+    const char* param;
+  } const cases[] = {
+      {R"({"documents":["a"]})", "query"},
+      {R"({"query":"q"})", "documents"},
+      {R"({"query":"q","documents":[]})", "documents"},
+      {R"({"query":"q","documents":["a",{"image":"b"}]})", "documents[1].text"},
+      {R"({"query":"q","documents":["a"],"top_n":0})", "top_n"},
+      {R"({"query":"q","documents":["a"],"model":""})", "model"},
+  };
+  for (const auto& c : cases) EXPECT_EQ(parse_rerank(c.body, {}).error().param, c.param) << c.body;
+}
+
+TEST(EmbeddingRows, PoolingsAndNames) {
+  const auto rows = request_of<domain::EmbedRequest>(
+      parse_embedding_rows(R"({"model":"m","content":["a","b"],"pooling":"none","embd_normalize":-1})", {}));
+  EXPECT_EQ(rows.pooling, domain::Pooling::kNone);
+  EXPECT_FALSE(rows.normalize);
+  EXPECT_EQ(rows.inputs.size(), 2U);
+  EXPECT_FALSE(request_of<domain::EmbedRequest>(parse_embedding_rows(R"({"model":"m","input":"a"})", {})).pooling);
+  EXPECT_EQ(parse_embedding_rows(R"({"model":"m","input":"a","pooling":"rank"})", {}).error().param, "pooling");
+  EXPECT_EQ(parse_embedding_rows(R"({"model":"m","input":"a","embd_normalize":0})", {}).error().param,
+            "embd_normalize");
+  EXPECT_EQ(parse_embedding_rows(R"({"model":"m"})", {}).error().param, "input");
+}
+
 }  // namespace
 }  // namespace hearth::dialect::openai

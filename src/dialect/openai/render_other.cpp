@@ -11,15 +11,6 @@ namespace {
 
 using json::Writer;
 
-// Answers that are never streamed; a failure still has its frame.
-class UnaryRenderer : public Renderer {
- public:
-  std::vector<Frame> frames(const domain::Event& event) final {
-    if (const auto* failed = std::get_if<domain::Failed>(&event)) return {error_frame(failed->error)};
-    return {};
-  }
-};
-
 std::string float_bytes(std::span<const float> values) {
   static_assert(std::endian::native == std::endian::little, "the format is little-endian float32");
   std::string bytes(values.size_bytes(), '\0');
@@ -48,6 +39,26 @@ class EmbeddingsRenderer final : public UnaryRenderer {
 
  private:
   Style style_;
+};
+
+class EmbeddingRowsRenderer final : public UnaryRenderer {
+ public:
+  std::string body(const domain::Answer& answer) override {
+    Writer w;
+    w.begin_array();
+    std::int32_t open = -1;
+    for (const auto* e : common::in_order(answer.embeddings)) {
+      if (e->index != open) {
+        if (open >= 0) w.end_array().end_object();
+        open = e->index;
+        w.begin_object().field("index", open).key("embedding").begin_array();
+      }
+      w.array(e->values);
+    }
+    if (open >= 0) w.end_array().end_object();
+    w.end_array();
+    return std::move(w).take();
+  }
 };
 
 class TokenizeRenderer final : public UnaryRenderer {
@@ -106,6 +117,7 @@ class TextRenderer final : public UnaryRenderer {
 std::unique_ptr<Renderer> embeddings_renderer(Style style) {
   return std::make_unique<EmbeddingsRenderer>(std::move(style));
 }
+std::unique_ptr<Renderer> embedding_rows_renderer() { return std::make_unique<EmbeddingRowsRenderer>(); }
 std::unique_ptr<Renderer> tokenize_renderer(Style style) {
   return std::make_unique<TokenizeRenderer>(style.with_pieces);
 }

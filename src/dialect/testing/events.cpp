@@ -84,7 +84,21 @@ domain::Delta read_delta(Object& in, std::string text) {
 domain::Event read_answer_part(Object& in) {
   if (const auto index = in.get("embedded")) {
     domain::Embedded out{.index = static_cast<std::int32_t>(index->integer())};
+    in.optional_integer("token", out.token, 0, 1 << 30);
     in.each("values", [&](const Item& v) { out.values.push_back(static_cast<float>(v.number())); });
+    return out;
+  }
+  if (const auto index = in.get("ranked")) {
+    domain::Ranked out{.index = static_cast<std::int32_t>(index->integer())};
+    if (const auto score = in.require("score")) out.score = static_cast<float>(score->number());
+    return out;
+  }
+  if (const auto index = in.get("classified")) {
+    domain::Classified out{.index = static_cast<std::int32_t>(index->integer())};
+    in.object("classes", [&](Object& o) {
+      for (const auto& label : o.keys())
+        out.classes.push_back({.label = label, .score = static_cast<float>(o.get(label)->number())});
+    });
     return out;
   }
   if (const auto tokens = in.get("tokenized")) {

@@ -1,4 +1,4 @@
-// Replays tests/golden/{openai,ollama,anthropic}/*.txt. HEARTH_GOLDEN_UPDATE=1 writes what is there now; read the
+// Replays tests/golden/{openai,ollama,anthropic,tei}/*.txt. HEARTH_GOLDEN_UPDATE=1 writes what is there now; read the
 // difference.
 #include "dialect/testing/golden.hpp"
 
@@ -14,6 +14,7 @@
 #include "dialect/anthropic/anthropic.hpp"
 #include "dialect/ollama/ollama.hpp"
 #include "dialect/openai/openai.hpp"
+#include "dialect/tei/tei.hpp"
 #include "dialect/testing/clock.hpp"
 #include "dialect/testing/events.hpp"
 
@@ -100,6 +101,8 @@ Dialect openai_dialect() {
   return {.routes = {{"chat", openai::parse_chat},
                      {"completion", openai::parse_completion},
                      {"embeddings", openai::parse_embeddings},
+                     {"embedding-rows", openai::parse_embedding_rows},
+                     {"rerank", openai::parse_rerank},
                      {"tokenize", openai::parse_tokenize},
                      {"detokenize", openai::parse_detokenize},
                      {"apply-template", openai::parse_apply_template}},
@@ -151,6 +154,26 @@ Dialect anthropic_dialect() {
                        {"no-models", [](std::string_view) { return anthropic::models_body({}); }},
                        {"model", [](std::string_view) { return anthropic::model_body(cards().front()); }}},
           .error = anthropic::error};
+}
+
+Dialect tei_dialect() {
+  const auto info = [](domain::TaskSet tasks, std::vector<std::pair<std::string, std::string>> metadata) {
+    auto card = cards().front();
+    card.architecture = "bert";
+    card.tasks = tasks;
+    card.metadata = std::move(metadata);
+    return [card](std::string_view) {
+      return tei::info_body(
+          card, {.version = "0.1.0", .input_tokens = 512, .batch_tokens = 512, .requests = 516, .inputs = 2048});
+    };
+  };
+  using domain::Task;
+  return {.routes = {{"embed", tei::parse_embed}, {"rerank", tei::parse_rerank}, {"predict", tei::parse_predict}},
+          .listings = {{"info-embedding", info({Task::kEmbed}, {{"bert.pooling_type", "2"}})},
+                       {"info-reranker", info({Task::kRerank, Task::kClassify}, {{"bert.pooling_type", "4"}})},
+                       {"info-classifier",
+                        info({Task::kClassify}, {{"bert.classifier.output_labels", "[\"sad\",\"glad\"]"}})}},
+          .error = tei::error};
 }
 
 // Every code's answer, one a line.
@@ -221,8 +244,10 @@ std::string without_version(std::string text) {
 class GoldenTest : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(GoldenTest, Replays) {
-  const std::map<std::string, Dialect, std::less<>> dialects{
-      {"openai", openai_dialect()}, {"ollama", ollama_dialect()}, {"anthropic", anthropic_dialect()}};
+  const std::map<std::string, Dialect, std::less<>> dialects{{"openai", openai_dialect()},
+                                                             {"ollama", ollama_dialect()},
+                                                             {"anthropic", anthropic_dialect()},
+                                                             {"tei", tei_dialect()}};
   const auto files = golden_files(std::filesystem::path(HEARTH_SOURCE_DIR) / "tests/golden" / GetParam());
   ASSERT_FALSE(files.empty());
   std::map<std::string, int> routes;
@@ -245,7 +270,7 @@ TEST_P(GoldenTest, Replays) {
   EXPECT_GT(routes["errors"], 0);
 }
 
-INSTANTIATE_TEST_SUITE_P(Dialects, GoldenTest, ::testing::Values("openai", "ollama", "anthropic"),
+INSTANTIATE_TEST_SUITE_P(Dialects, GoldenTest, ::testing::Values("openai", "ollama", "anthropic", "tei"),
                          [](const auto& which) { return which.param; });
 
 }  // namespace

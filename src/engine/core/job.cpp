@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <fmt/format.h>
 #include <utility>
+
+#include "engine/core/scores.hpp"
 
 namespace hearth::engine::core {
 namespace {
@@ -23,7 +26,7 @@ void set_up(Job& job, PreparedGeneration work) {
 
 void set_up(Job& job, PreparedEmbedding work) {
   job.usage.dropped = work.dropped;
-  for (const auto& input : work.inputs) job.usage.prompt += static_cast<std::int32_t>(input.size());
+  for (const auto& input : work.inputs) job.usage.prompt += static_cast<std::int32_t>(input.tokens.size());
   job.embedding = std::move(work);
 }
 
@@ -38,6 +41,22 @@ void normalise(std::vector<float>& values) {
   if (!(squares > 0)) return;
   const double scale = 1 / std::sqrt(squares);
   for (float& v : values) v = static_cast<float>(static_cast<double>(v) * scale);
+}
+
+// One vector, or one for each token.
+void add_vectors(Job& job, std::size_t index, std::span<const float> values) {
+  const auto& work = *job.embedding;
+  const bool each = work.pooling == domain::Pooling::kNone;
+  const std::size_t rows = each ? work.inputs[index].tokens.size() : 1;
+  const std::size_t width = values.size() / rows;
+  const std::size_t size = work.dimensions ? std::min(width, static_cast<std::size_t>(*work.dimensions)) : width;
+  for (std::size_t row = 0; row < rows; ++row) {
+    const auto from = values.subspan(row * width, size);
+    domain::Embedded event{.index = static_cast<std::int32_t>(index), .values = {from.begin(), from.end()}};
+    if (each) event.token = static_cast<std::int32_t>(row);
+    if (work.normalize) normalise(event.values);
+    job.pending.emplace_back(std::move(event));
+  }
 }
 
 domain::TokenLogprob logprob_of(const Vocab& vocab, const Draw& draw) {
@@ -128,14 +147,24 @@ void fail_job(Job& job, Error error) {
   job.pending.emplace_back(domain::Failed{.error = std::move(error)});
 }
 
-void embed(Job& job, std::span<const float> values) {
+Result<void> embed(Job& job, const ModelInfo& info, std::span<const float> values) {
   const auto& work = *job.embedding;
-  const std::size_t size =
-      work.dimensions ? std::min(values.size(), static_cast<std::size_t>(*work.dimensions)) : values.size();
-  domain::Embedded event{.index = static_cast<std::int32_t>(job.embedded++),
-                         .values = {values.begin(), values.begin() + static_cast<std::ptrdiff_t>(size)}};
-  if (work.normalize) normalise(event.values);
-  job.pending.emplace_back(std::move(event));
+  if (values.empty() || !std::ranges::all_of(values, [](float v) { return std::isfinite(v); }))
+    return fail(ErrorCode::kBackendError, fmt::format("model '{}' gave values that are no numbers", info.name));
+  const std::size_t index = job.embedded++;
+  const Scale scale = work.raw_scores || info.scores_are_probabilities ? Scale::kRaw : Scale::kProbability;
+  switch (work.wanted) {
+    case PreparedEmbedding::Wanted::kVectors: add_vectors(job, index, values); break;
+    case PreparedEmbedding::Wanted::kRanking:
+      job.scores.push_back(values.front());
+      if (job.embedded < work.inputs.size()) break;
+      for (const auto& ranked : ranking(job.scores, scale, work.top_n)) job.pending.emplace_back(ranked);
+      break;
+    case PreparedEmbedding::Wanted::kClasses:
+      job.pending.emplace_back(domain::Classified{.index = static_cast<std::int32_t>(index),
+                                                  .classes = classes(values, scale, info.capabilities.labels)});
+  }
+  return {};
 }
 
 }  // namespace hearth::engine::core

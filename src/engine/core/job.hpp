@@ -56,6 +56,7 @@ struct Job {
 
   std::optional<PreparedEmbedding> embedding;
   std::size_t embedded = 0;        // inputs done
+  std::vector<float> scores;       // of these, where they are ranked
   SequenceId embed_sequence = -1;  // reserved while it is active
 
   domain::Usage usage;
@@ -78,6 +79,7 @@ void open(Choice& choice);
 void close(Choice& choice, domain::FinishReason reason, std::string stop);
 void finish(Job& job);
 void fail_job(Job& job, Error error);
-void embed(Job& job, std::span<const float> values);
+// What the model gave for the next input. kBackendError: values that are no numbers.
+[[nodiscard]] Result<void> embed(Job& job, const ModelInfo& info, std::span<const float> values);
 
 }  // namespace hearth::engine::core

@@ -13,9 +13,10 @@ namespace {
 constexpr std::int32_t kChoicesMax = 128;     // n
 constexpr std::size_t kAllChoicesMax = 4096;  // prompts x n, as domain::AnswerBuilder takes them
 constexpr std::int32_t kTopLogprobsMax = 20;
-constexpr std::size_t kInputsMax = 2048;      // texts to embed at once, as OpenAI has it
-constexpr std::size_t kStopsMax = 64;         // every token's text is looked through for all of them
-constexpr std::size_t kStopBytesMax = 16384;  // together
+constexpr std::size_t kInputsMax = 2048;          // texts to embed at once, as OpenAI has it
+constexpr std::size_t kTokenValuesMax = 4 << 20;  // of an answer with a vector per token
+constexpr std::size_t kStopsMax = 64;             // every token's text is looked through for all of them
+constexpr std::size_t kStopBytesMax = 16384;      // together
 constexpr std::size_t kCountedBytes =
     1 << 20;  // a shorter text is tokenised in a moment: the error has its exact count
 
@@ -78,6 +79,20 @@ Result<void> check_length(const Vocab& vocab, std::string_view text, std::size_t
   return fail(ErrorCode::kContextLength,
               fmt::format("prompt has at least {} tokens ({} bytes), context is {}", least, text.size(), context),
               param);
+}
+
+std::int32_t input_tokens_max(const PrepareLimits& limits, const domain::Envelope& envelope) {
+  const std::int32_t asked = envelope.context_tokens.value_or(0);
+  return asked > 0 ? std::min(limits.embed_tokens, asked) : limits.embed_tokens;
+}
+
+std::int32_t cut_end(const Vocab& vocab, std::int32_t most, domain::Tokens& tokens) {
+  const auto dropped = static_cast<std::int32_t>(tokens.size()) - most;
+  const domain::Token last = tokens.back();
+  const auto frame = vocab.tokenize("", true, false);  // what the model wants around a text
+  tokens.resize(static_cast<std::size_t>(most));
+  if (vocab.is_end(last) || (frame.size() > 1 && frame.back() == last)) tokens.back() = last;
+  return dropped;
 }
 
 std::size_t prompt_tokens_max(const PreparedGeneration& work, bool cut) {
@@ -186,10 +201,9 @@ Result<Prepared> prepare(const TokenModel& model, const PrepareLimits& limits, c
     return fail(ErrorCode::kInvalidRequest,
                 fmt::format("input has {} texts; allowed: {}", request.inputs.size(), kInputsMax), "input");
   }
-  PreparedEmbedding out{.inputs = {}, .dimensions = request.dimensions, .normalize = request.normalize, .dropped = 0};
-  std::int32_t most = limits.embed_tokens;
-  if (request.envelope.context_tokens && *request.envelope.context_tokens > 0)
-    most = std::min(most, *request.envelope.context_tokens);
+  const std::int32_t most = detail::input_tokens_max(limits, request.envelope);
+  PreparedEmbedding out{.pooling = request.pooling, .dimensions = request.dimensions, .normalize = request.normalize};
+  std::size_t tokens_all = 0;
   for (std::size_t i = 0; i < request.inputs.size(); ++i) {
     const auto param = at("input", i, request.inputs.size());
     if (const auto* text = std::get_if<std::string>(&request.inputs[i]); text != nullptr && !request.truncate)
@@ -200,13 +214,17 @@ Result<Prepared> prepare(const TokenModel& model, const PrepareLimits& limits, c
         return fail(ErrorCode::kContextLength,
                     fmt::format("input {} has {} tokens, context is {}", i, tokens.size(), most), "input");
       }
-      out.dropped += static_cast<std::int32_t>(tokens.size()) - most;
-      // The end goes: an embedding stands for how a text begins. The end token that the model may want stays.
-      const domain::Token last = tokens.back();
-      tokens.resize(static_cast<std::size_t>(most));
-      if (model.vocab().is_end(last)) tokens.back() = last;
+      out.dropped += detail::cut_end(model.vocab(), most, tokens);
     }
-    out.inputs.push_back(std::move(tokens));
+    tokens_all += tokens.size();
+    out.inputs.push_back({.tokens = std::move(tokens)});
+  }
+  const auto width = static_cast<std::size_t>(std::max(model.info().capabilities.embedding_dimensions, 1));
+  if (request.pooling == domain::Pooling::kNone && tokens_all * width > kTokenValuesMax) {
+    return fail(ErrorCode::kInvalidRequest,
+                fmt::format("vectors of {} tokens with {} numbers each are more than {} numbers; send less at once",
+                            tokens_all, width, kTokenValuesMax),
+                "input");
   }
   return out;
 }

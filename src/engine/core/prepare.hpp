@@ -29,6 +29,11 @@ struct PrepareLimits {
 // Texts of control tokens in the input are plain text.
 [[nodiscard]] Result<Prepared> prepare(const TokenModel& model, const PrepareLimits& limits,
                                        const domain::EmbedRequest& request);
+// Each document with the query, as the model wants them. A document may be cut, a query is not.
+[[nodiscard]] Result<Prepared> prepare(const TokenModel& model, const PrepareLimits& limits,
+                                       const domain::RerankRequest& request);
+[[nodiscard]] Result<Prepared> prepare(const TokenModel& model, const PrepareLimits& limits,
+                                       const domain::ClassifyRequest& request);
 
 // Shared with render(): a prompt text as the model gets it.
 [[nodiscard]] domain::Tokens tokenize_prompt(const Vocab& vocab, std::string_view text);
@@ -42,6 +47,10 @@ namespace detail {
 // kContextLength if a text of megabytes cannot be as few as `most` tokens, without tokenising it.
 [[nodiscard]] Result<void> check_length(const Vocab& vocab, std::string_view text, std::size_t most,
                                         std::int32_t context, const std::string& param);
+// What an input of a task without generation may have at most.
+[[nodiscard]] std::int32_t input_tokens_max(const PrepareLimits& limits, const domain::Envelope& envelope);
+// The end goes: an embedding stands for how a text begins. The end token that the model may want stays. Says how many.
+[[nodiscard]] std::int32_t cut_end(const Vocab& vocab, std::int32_t most, domain::Tokens& tokens);
 // What a prompt may have at most, as it is or (cut) once it has to be cut.
 [[nodiscard]] std::size_t prompt_tokens_max(const PreparedGeneration& work, bool cut);
 [[nodiscard]] Result<void> check_tokens(const Vocab& vocab, const domain::Tokens& tokens, const std::string& param);

@@ -30,11 +30,23 @@ struct PreparedGeneration {
   constraint::SharedConstraint constraint;      // null: any text
   std::shared_ptr<const DryBreakers> breakers;  // of DRY; null where it is off
 };
+// Whole sequences, and what is made of the values that the model has for each.
 struct PreparedEmbedding {
-  std::vector<domain::Tokens> inputs;
+  enum class Wanted { kVectors, kRanking, kClasses };
+  struct Input {
+    domain::Tokens tokens;
+    std::int32_t second = -1;  // where the second text of a pair begins
+  };
+  std::vector<Input> inputs;
+  Wanted wanted = Wanted::kVectors;
+  std::int32_t dropped = 0;
+  // of vectors
+  std::optional<domain::Pooling> pooling;
   std::optional<std::int32_t> dimensions;
   bool normalize = true;
-  std::int32_t dropped = 0;
+  // of scores
+  bool raw_scores = false;
+  std::optional<std::int32_t> top_n;
 };
 // Work that needs no model step: its whole answer.
 struct PreparedReply {

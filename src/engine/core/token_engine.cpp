@@ -103,6 +103,12 @@ class TokenEngine final : public Engine {
   [[nodiscard]] Result<Prepared> prepare_any(const domain::EmbedRequest& request) {
     return prepare(*model_, limits_, request);
   }
+  [[nodiscard]] Result<Prepared> prepare_any(const domain::RerankRequest& request) {
+    return prepare(*model_, limits_, request);
+  }
+  [[nodiscard]] Result<Prepared> prepare_any(const domain::ClassifyRequest& request) {
+    return prepare(*model_, limits_, request);
+  }
   [[nodiscard]] Result<Prepared> prepare_any(const domain::ChatRequest& request) { return prepare_generation(request); }
   [[nodiscard]] Result<Prepared> prepare_any(const domain::CompletionRequest& request) {
     return prepare_generation(request);
@@ -131,9 +137,6 @@ class TokenEngine final : public Engine {
     HEARTH_TRY(auto rendered, render(request));
     const std::int32_t count = rendered.tokens;
     return reply(std::move(rendered), count);
-  }
-  [[nodiscard]] Result<Prepared> prepare_any(const domain::RerankRequest& request) const {
-    return fail(ErrorCode::kUnsupported, "model '" + request.envelope.model + "' does not support reranking", "model");
   }
   [[nodiscard]] Prepared reply(domain::Event event, std::int32_t tokens) const {
     PreparedReply out;

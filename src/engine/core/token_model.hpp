@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/core/vocab.hpp"
@@ -18,6 +20,12 @@ struct BatchToken {
   Position position = 0;
   SequenceId sequence = 0;
   bool output = false;  // logits (or the pooled embedding) are wanted here
+  bool second = false;  // it belongs to the second text of a pair
+};
+// Two texts as one sequence.
+struct PairPrompt {
+  domain::Tokens tokens;
+  std::int32_t second = -1;  // where the second text begins; -1: the model makes no difference between them
 };
 enum class DecodeStatus {
   kOk,
@@ -32,7 +40,7 @@ struct RenderedChat {
 };
 
 // What a scheduler needs of a token model: the seam between engine/core (one loop for all) and an engine (llama,
-// openvino). decode, logits, embedding, remove, copy: engine thread only. vocab, render and interrupt are thread-safe.
+// openvino). decode, logits, embed, embedding, remove, copy: engine thread only. The rest is thread-safe.
 class TokenModel {
  public:
   virtual ~TokenModel() = default;
@@ -40,6 +48,10 @@ class TokenModel {
   [[nodiscard]] virtual const Vocab& vocab() const = 0;
   // The prompt text of a conversation, by the model's template or the request's own.
   [[nodiscard]] virtual Result<RenderedChat> render(const domain::ChatRequest& chat) const = 0;
+
+  // What a model that ranks wants of a query and a document, a classifier of two texts. Thread-safe.
+  // REQUIRES: Task::kRerank or Task::kClassify.
+  [[nodiscard]] virtual PairPrompt pair(std::string_view first, std::string_view second) const = 0;
 
   [[nodiscard]] virtual std::int32_t sequences_max() const = 0;     // ids are 0 .. max-1
   [[nodiscard]] virtual std::int32_t batch_tokens_max() const = 0;  // of one decode
@@ -56,10 +68,12 @@ class TokenModel {
   // modified.
   [[nodiscard]] virtual std::span<float> logits(std::size_t index) = 0;  // [vocab]
   // Evaluates whole sequences, each up to the context's length (batch_tokens_max does not bind here; the caller keeps
-  // batches of several sequences below it). embedding: the pooled one of a sequence of the last embed(). Not
-  // normalised.
-  [[nodiscard]] virtual DecodeStatus embed(std::span<const BatchToken> batch) = 0;
-  [[nodiscard]] virtual std::span<const float> embedding(SequenceId sequence) = 0;  // [dim]
+  // batches of several sequences below it). `pooling`: none = as the model says. embedding: of a sequence of the last
+  // embed(), not normalised; of a model that ranks or classifies, what its head gives.
+  [[nodiscard]] virtual DecodeStatus embed(std::span<const BatchToken> batch,
+                                           std::optional<domain::Pooling> pooling) = 0;
+  // [dim]; with Pooling::kNone [tokens, dim]; of a head [outputs]
+  [[nodiscard]] virtual std::span<const float> embedding(SequenceId sequence) = 0;
 
   // Forgets positions [from, to) of a sequence; to = -1: the end. false: this model cannot cut there (remove all
   // instead).

@@ -40,7 +40,7 @@ std::optional<Embedder> Embedder::create(llama_model* model, const EmbedderOptio
   params.n_ubatch = params.n_batch;
   params.n_seq_max = static_cast<std::uint32_t>(options.sequences_max);
   params.n_threads = params.n_threads_batch = options.threads;
-  params.pooling_type = options.causal ? LLAMA_POOLING_TYPE_NONE : options.pooling;
+  params.pooling_type = options.head_outputs > 0 ? LLAMA_POOLING_TYPE_RANK : LLAMA_POOLING_TYPE_NONE;
   params.embeddings = true;
   params.kv_unified = true;
   params.no_perf = true;
@@ -57,7 +57,8 @@ Embedder::Embedder(ContextHandle context, const EmbedderOptions& options, std::i
                    std::int32_t batch_max)
     : context_(std::move(context)), options_(options), dimensions_(dimensions), batch_max_(batch_max) {}
 
-core::DecodeStatus Embedder::embed(std::span<const core::BatchToken> batch) {
+core::DecodeStatus Embedder::embed(std::span<const core::BatchToken> batch, std::optional<domain::Pooling> pooling) {
+  pooling_ = pooling.value_or(options_.pooling);
   results_.assign(static_cast<std::size_t>(options_.sequences_max), {});
   const auto limit = static_cast<std::size_t>(options_.causal ? options_.context_tokens : kWholeBatchTokens);
   for (std::size_t begin = 0; begin < batch.size();) {
@@ -65,6 +66,7 @@ core::DecodeStatus Embedder::embed(std::span<const core::BatchToken> batch) {
     const auto group = batch.subspan(begin, end - begin);
     const auto status = options_.causal ? embed_in_chunks(group) : embed_whole(group);
     if (status != core::DecodeStatus::kOk) return status;
+    if (pooling_ == domain::Pooling::kMean && options_.head_outputs == 0) finish(group);
     begin = end;
   }
   return core::DecodeStatus::kOk;
@@ -83,17 +85,7 @@ core::DecodeStatus Embedder::run() {
 core::DecodeStatus Embedder::embed_whole(std::span<const core::BatchToken> group) {
   if (group.size() > static_cast<std::size_t>(batch_max_)) return core::DecodeStatus::kNoSpace;
   if (auto* memory = llama_get_memory(context_.get())) llama_memory_clear(memory, false);
-  batch_.clear();
-  for (const core::BatchToken& token : group) batch_.add(token, true);
-  if (const auto status = run(); status != core::DecodeStatus::kOk) return status;
-  for (const core::BatchToken& token : group) {
-    auto& result = results_[static_cast<std::size_t>(token.sequence)];
-    if (!result.empty()) continue;
-    const float* const values = llama_get_embeddings_seq(context_.get(), token.sequence);
-    if (values == nullptr) return core::DecodeStatus::kFailed;
-    result.assign(values, values + dimensions_);
-  }
-  return core::DecodeStatus::kOk;
+  return take(group, true);
 }
 
 core::DecodeStatus Embedder::embed_in_chunks(std::span<const core::BatchToken> group) {
@@ -102,29 +94,58 @@ core::DecodeStatus Embedder::embed_in_chunks(std::span<const core::BatchToken> g
   if (memory == nullptr) return core::DecodeStatus::kFailed;
   llama_memory_clear(memory, false);
   for (std::size_t begin = 0; begin < group.size(); begin += kChunkTokens) {
-    const auto chunk = group.subspan(begin, std::min<std::size_t>(kChunkTokens, group.size() - begin));
-    batch_.clear();
-    for (const core::BatchToken& token : chunk) batch_.add(token, true);
-    if (const auto status = run(); status != core::DecodeStatus::kOk) return status;
-    for (std::size_t i = 0; i < chunk.size(); ++i) {
-      const float* const values = llama_get_embeddings_ith(context_.get(), static_cast<std::int32_t>(i));
-      if (values == nullptr) return core::DecodeStatus::kFailed;
-      add_token(chunk[i].sequence, values, chunk[i].position == 0);
-    }
+    const std::size_t end = std::min(group.size(), begin + kChunkTokens);
+    const bool ends = end == group.size() || group[end].sequence != group[end - 1].sequence;
+    const auto status = take(group.subspan(begin, end - begin), ends);
+    if (status != core::DecodeStatus::kOk) return status;
   }
-  if (options_.pooling == LLAMA_POOLING_TYPE_MEAN) finish(group);
+  return core::DecodeStatus::kOk;
+}
+
+bool Embedder::fill_batch(std::span<const core::BatchToken> part) {
+  batch_.clear();
+  const bool pairs = pair_embeddings_ && std::ranges::any_of(part, &core::BatchToken::second);
+  for (const core::BatchToken& token : part) {
+    if (!pairs) {
+      batch_.add(token, true);
+      continue;
+    }
+    const auto row = pair_embeddings_->row(token.token, token.second);
+    if (row.empty()) return false;
+    batch_.add(token, true, row);
+  }
+  return true;
+}
+
+core::DecodeStatus Embedder::take(std::span<const core::BatchToken> part, bool ends) {
+  if (!fill_batch(part)) return core::DecodeStatus::kFailed;
+  if (const auto status = run(); status != core::DecodeStatus::kOk) return status;
+  for (std::size_t i = 0; i < part.size(); ++i) {
+    const core::SequenceId sequence = part[i].sequence;
+    const bool last = i + 1 == part.size() ? ends : part[i + 1].sequence != sequence;
+    if (options_.head_outputs > 0 && !last) continue;
+    const float* const values = options_.head_outputs > 0
+                                    ? llama_get_embeddings_seq(context_.get(), sequence)
+                                    : llama_get_embeddings_ith(context_.get(), static_cast<std::int32_t>(i));
+    if (values == nullptr) return core::DecodeStatus::kFailed;
+    if (options_.head_outputs > 0)
+      results_[static_cast<std::size_t>(sequence)].assign(values, values + options_.head_outputs);
+    else
+      add_token(sequence, values, part[i].position == 0);
+  }
   return core::DecodeStatus::kOk;
 }
 
 void Embedder::add_token(core::SequenceId sequence, const float* values, bool first) {
   auto& result = results_[static_cast<std::size_t>(sequence)];
-  result.resize(static_cast<std::size_t>(dimensions_));
-  switch (options_.pooling) {
-    case LLAMA_POOLING_TYPE_LAST: std::copy_n(values, dimensions_, result.begin()); break;
-    case LLAMA_POOLING_TYPE_CLS:
-      if (first) std::copy_n(values, dimensions_, result.begin());
-      break;
-    default:
+  switch (pooling_) {
+    case domain::Pooling::kNone: result.insert(result.end(), values, values + dimensions_); return;
+    case domain::Pooling::kLast: result.assign(values, values + dimensions_); return;
+    case domain::Pooling::kCls:
+      if (first) result.assign(values, values + dimensions_);
+      return;
+    case domain::Pooling::kMean:
+      result.resize(static_cast<std::size_t>(dimensions_));
       for (std::size_t i = 0; i < result.size(); ++i) result[i] += values[i];
   }
 }

@@ -39,6 +39,15 @@ base::Bytes grown(base::Bytes before, base::Bytes after) {
   return {after.count > before.count ? after.count - before.count : 0};
 }
 
+// A file that names no pooling gets the mean, as most models without a word about it were trained.
+domain::Pooling own_pooling(PoolingType type) {
+  switch (type) {
+    case LLAMA_POOLING_TYPE_CLS: return domain::Pooling::kCls;
+    case LLAMA_POOLING_TYPE_LAST: return domain::Pooling::kLast;
+    default: return domain::Pooling::kMean;
+  }
+}
+
 // One load, step by step; each step fills its part.
 class Loader {
  public:
@@ -68,6 +77,9 @@ class Loader {
 
   Result<void> open_model();
   Result<void> classify();
+  Result<void> read_head();
+  void read_pair_types();
+  void add_head_tasks(domain::TaskSet& tasks) const;
   void set_sizes();
   Result<void> make_contexts();
   [[nodiscard]] llama_context_params context_params() const;
@@ -84,6 +96,7 @@ class Loader {
   base::Bytes host_weights_;
   std::string architecture_;
   PoolingType pooling_ = LLAMA_POOLING_TYPE_UNSPECIFIED;
+  std::int32_t head_outputs_ = 0;
   bool generates_ = true;
   bool causal_ = true;
   std::int32_t context_ = 0;
@@ -124,15 +137,34 @@ Result<void> Loader::classify() {
   if (llama_model_is_diffusion(model()))
     return refuse(ErrorCode::kUnsupported, "diffusion models cannot be served yet");
   const std::int32_t pooling = meta_int(model(), key("pooling_type")).value_or(LLAMA_POOLING_TYPE_UNSPECIFIED);
-  if (pooling == LLAMA_POOLING_TYPE_RANK)
-    return refuse(ErrorCode::kUnsupported, "reranking models cannot be served yet");
-  if (pooling >= LLAMA_POOLING_TYPE_MEAN && pooling <= LLAMA_POOLING_TYPE_LAST)
+  if (pooling >= LLAMA_POOLING_TYPE_MEAN && pooling <= LLAMA_POOLING_TYPE_RANK)
     pooling_ = static_cast<PoolingType>(pooling);
+  if (pooling_ == LLAMA_POOLING_TYPE_RANK) HEARTH_CHECK(read_head());
   causal_ = meta_text(model(), key("attention.causal")) != "false" && llama_model_has_decoder(model());
-  generates_ = causal_ && options_.embeddings != Embeddings::kOnly &&
+  generates_ = causal_ && options_.embeddings != Embeddings::kOnly && head_outputs_ == 0 &&
                (pooling_ == LLAMA_POOLING_TYPE_UNSPECIFIED || options_.embeddings == Embeddings::kNever);
   if (!generates_ && options_.embeddings == Embeddings::kNever)
     return refuse(ErrorCode::kUnsupported, "it is an embedding model, and embeddings are switched off");
+  return {};
+}
+
+// What a file with pooling type "rank" has after its last layer.
+Result<void> Loader::read_head() {
+  const bool split = !meta_text(model(), "split.count").empty() && meta_int(model(), "split.count").value_or(1) > 1;
+  if (!split && !has_tensor(options_.path, "cls.weight") && !has_tensor(options_.path, "cls.output.weight"))
+    return refuse(ErrorCode::kUnsupported,
+                  "it is to rank (pooling type 4) but has no classifier's head; convert it again");
+  auto format = PairFormat::of(model());
+  if (!format) return refuse(format.error().code, format.error().message);
+  parts_.pair_format = *std::move(format);
+  head_outputs_ = static_cast<std::int32_t>(llama_model_n_cls_out(model()));
+  auto& info = parts_.info;
+  for (std::int32_t i = 0; i < head_outputs_; ++i) {
+    if (const char* const label = llama_model_cls_label(model(), static_cast<std::uint32_t>(i)); label != nullptr)
+      info.capabilities.labels.emplace_back(label);
+  }
+  // llama.cpp ends the graph of these by a softmax.
+  info.scores_are_probabilities = architecture_ == "qwen3" || architecture_ == "qwen3vl";
   return {};
 }
 
@@ -180,8 +212,9 @@ EmbedderOptions Loader::embedder_options() const {
           .threads = threads_,
           .threadpool = parts_.threadpool.get(),
           .interrupted = parts_.interrupted.get(),
-          .pooling = pooling_ == LLAMA_POOLING_TYPE_UNSPECIFIED ? LLAMA_POOLING_TYPE_MEAN : pooling_,
-          .causal = causal_};
+          .pooling = own_pooling(pooling_),
+          .causal = causal_,
+          .head_outputs = head_outputs_};
 }
 
 Result<void> Loader::make_contexts() {
@@ -205,15 +238,27 @@ Result<void> Loader::make_contexts() {
   if (!generates_) {
     parts_.embedder = Embedder::create(parts_.model.get(), parts_.embedding);
     if (!parts_.embedder) return refuse(ErrorCode::kModelLoadFailed, told.reason("llama.cpp could not make a context"));
+    if (head_outputs_ > 0) read_pair_types();
     parts_.batch_tokens = std::max(context_, parts_.batch_tokens);
   }
   add_memory(told.buffers());
   return {};
 }
 
+void Loader::read_pair_types() {
+  if (parts_.pair_format->has_template()) return;
+  std::string why;
+  auto rows = PairEmbeddings::open(options_.path, model(), why);
+  if (!why.empty()) log_->warn("{}: the second texts of pairs get the token type of the first: {}", options_.path, why);
+  if (!rows) return;
+  parts_.pair_types = true;
+  parts_.embedder->set_pair_embeddings(*std::move(rows));
+}
+
 void Loader::read_chat_template() {
   if (!generates_) {
-    parts_.chat_error = fmt::format("'{}' is an embedding model and cannot chat", options_.path);
+    parts_.chat_error = fmt::format("'{}' is {} model and cannot chat", options_.path,
+                                    head_outputs_ > 0 ? "a reranking or classifying" : "an embedding");
     return;
   }
   const llama_vocab* const vocab = llama_model_get_vocab(model());
@@ -237,6 +282,13 @@ void Loader::read_chat_template() {
   }
 }
 
+// One number for two texts is how well they go together; several are classes, but for a template's "yes" before "no".
+void Loader::add_head_tasks(domain::TaskSet& tasks) const {
+  const bool by_template = parts_.pair_format->has_template();
+  if (by_template || head_outputs_ == 1) tasks.add(domain::Task::kRerank);
+  if (!by_template) tasks.add(domain::Task::kClassify);
+}
+
 void Loader::fill_info() {
   ModelInfo& info = parts_.info;
   info.engine = "llama";
@@ -244,10 +296,13 @@ void Loader::fill_info() {
   auto& can = info.capabilities;
   if (generates_) can.tasks.add(domain::Task::kComplete);
   if (parts_.chat) can.tasks.add(domain::Task::kChat);
-  if (options_.embeddings != Embeddings::kNever) can.tasks.add(domain::Task::kEmbed);
+  if (head_outputs_ > 0)
+    add_head_tasks(can.tasks);
+  else if (options_.embeddings != Embeddings::kNever)
+    can.tasks.add(domain::Task::kEmbed);
   can.context_tokens = context_;
   can.trained_context_tokens = llama_model_n_ctx_train(model());
-  can.embedding_dimensions = llama_model_n_embd_out(model());
+  can.embedding_dimensions = head_outputs_ > 0 ? 0 : llama_model_n_embd_out(model());
   can.vocabulary = llama_vocab_n_tokens(llama_model_get_vocab(model()));
   can.slots = options_.parallel;
   can.format = "gguf";

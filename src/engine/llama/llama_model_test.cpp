@@ -162,9 +162,9 @@ TEST_F(LlamaModel, RefusesWhatLlamaWouldAbortOn) {
       Batch(1000, core::BatchToken{5, 0, 0, false}),
   };
   for (const auto& batch : wrong) EXPECT_EQ(model->decode(batch), DecodeStatus::kFailed);
-  for (const auto& batch : wrong) EXPECT_EQ(model->embed(batch), DecodeStatus::kFailed);
-  EXPECT_EQ(model->embed(Batch{{5, 1, 0, true}}), DecodeStatus::kFailed);
-  EXPECT_EQ(model->embed(Batch{{5, 0, 0, true}, {5, 0, 1, true}, {5, 1, 0, true}}), DecodeStatus::kFailed);
+  for (const auto& batch : wrong) EXPECT_EQ(model->embed(batch, {}), DecodeStatus::kFailed);
+  EXPECT_EQ(model->embed(Batch{{5, 1, 0, true}}, {}), DecodeStatus::kFailed);
+  EXPECT_EQ(model->embed(Batch{{5, 0, 0, true}, {5, 0, 1, true}, {5, 1, 0, true}}, {}), DecodeStatus::kFailed);
   model->copy(0, 0, 1);
   model->copy(0, 99, 1);
   model->copy(-1, 0, 1);
@@ -212,7 +212,7 @@ TEST_F(LlamaModel, EmbedsWholeSequences) {
   auto batch = batch_of(one, 0);
   for (const auto& token : batch_of(lengthy, 1)) batch.push_back(token);
   for (const auto& token : batch_of(one, 2)) batch.push_back(token);
-  ASSERT_EQ(model->embed(batch), DecodeStatus::kOk);
+  ASSERT_EQ(model->embed(batch, {}), DecodeStatus::kOk);
   const std::vector<float> first(model->embedding(0).begin(), model->embedding(0).end());
   ASSERT_EQ(first.size(), 64U);
   EXPECT_GT(cosine(first, model->embedding(2)), 0.99999);
@@ -220,10 +220,10 @@ TEST_F(LlamaModel, EmbedsWholeSequences) {
   EXPECT_TRUE(model->embedding(3).empty());
   // Generating goes on beside it.
   EXPECT_EQ(greedy(*model, one, 0, 4).size(), 4U);
-  ASSERT_EQ(model->embed(batch_of(one, 1)), DecodeStatus::kOk);
+  ASSERT_EQ(model->embed(batch_of(one, 1), {}), DecodeStatus::kOk);
   EXPECT_GT(cosine(first, model->embedding(1)), 0.99999);
   EXPECT_TRUE(model->embedding(0).empty());
-  EXPECT_EQ(model->embed(batch_of(domain::Tokens(2049, 300), 0)), DecodeStatus::kNoSpace);
+  EXPECT_EQ(model->embed(batch_of(domain::Tokens(2049, 300), 0), {}), DecodeStatus::kNoSpace);
 }
 
 TEST_F(LlamaModel, CanBeAnEmbeddingModelOnly) {
@@ -231,7 +231,7 @@ TEST_F(LlamaModel, CanBeAnEmbeddingModelOnly) {
   EXPECT_EQ(model->info().capabilities.tasks, domain::TaskSet{Task::kEmbed});
   EXPECT_EQ(model->kv_cells(), 0);
   EXPECT_EQ(model->decode(batch_of({5}, 0)), DecodeStatus::kFailed);
-  EXPECT_EQ(model->embed(batch_of({1, 5, 6}, 0)), DecodeStatus::kOk);
+  EXPECT_EQ(model->embed(batch_of({1, 5, 6}, 0), {}), DecodeStatus::kOk);
   EXPECT_EQ(model->embedding(0).size(), 64U);
   domain::ChatRequest chat;
   chat.messages = {{.role = domain::Role::kUser, .parts = {domain::TextPart{"x"}}}};

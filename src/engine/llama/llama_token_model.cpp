@@ -61,6 +61,11 @@ Result<LlamaTokenModel::SharedTemplate> LlamaTokenModel::override_template(const
   return shared;
 }
 
+core::PairPrompt LlamaTokenModel::pair(std::string_view first, std::string_view second) const {
+  if (!parts_.pair_format) return {};
+  return parts_.pair_format->tokens(vocab_, first, second, parts_.pair_types);
+}
+
 bool LlamaTokenModel::is_valid(std::span<const BatchToken> batch) const {
   return !batch.empty() && std::ranges::all_of(batch, [this](const BatchToken& t) {
     return vocab_.has(t.token) && is_sequence(t.sequence) && t.position >= 0;
@@ -153,9 +158,10 @@ bool LlamaTokenModel::has_whole_sequences(std::span<const BatchToken> batch) con
   return true;
 }
 
-DecodeStatus LlamaTokenModel::embed(std::span<const BatchToken> batch) {
+DecodeStatus LlamaTokenModel::embed(std::span<const BatchToken> batch, std::optional<domain::Pooling> pooling) {
   parts_.interrupted->store(false, std::memory_order_relaxed);
-  if (!parts_.info.capabilities.tasks.has(domain::Task::kEmbed) || !is_valid(batch) || !has_whole_sequences(batch)) {
+  const bool embeds = parts_.info.capabilities.tasks.has(domain::Task::kEmbed) || parts_.pair_format;
+  if (!embeds || !is_valid(batch) || !has_whole_sequences(batch)) {
     log_->error("llama: refused an embedding batch of {} tokens that this model cannot take", batch.size());
     return DecodeStatus::kFailed;
   }
@@ -166,7 +172,7 @@ DecodeStatus LlamaTokenModel::embed(std::span<const BatchToken> batch) {
       return DecodeStatus::kNoSpace;
     }
   }
-  return parts_.embedder->embed(batch);
+  return parts_.embedder->embed(batch, pooling);
 }
 
 std::span<const float> LlamaTokenModel::embedding(core::SequenceId sequence) {

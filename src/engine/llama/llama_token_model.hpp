@@ -17,6 +17,7 @@
 #include "engine/llama/llama_handles.hpp"
 #include "engine/llama/llama_log.hpp"
 #include "engine/llama/llama_vocab.hpp"
+#include "engine/llama/pair_format.hpp"
 
 namespace hearth::engine::llama {
 
@@ -32,7 +33,9 @@ struct LlamaParts {
   std::string chat_error;                             // why there is no chat template
   ModelInfo info;
   EmbedderOptions embedding;
-  std::optional<Embedder> embedder;  // of a generating model made when first needed and kept
+  std::optional<PairFormat> pair_format;  // of a model with a head
+  bool pair_types = false;                // it tells the second text of a pair from the first
+  std::optional<Embedder> embedder;       // of a generating model made when first needed and kept
   std::int32_t sequences_max = 0;
   std::int32_t batch_tokens = 0;
   std::int32_t outputs_max = 0;  // rows of logits that one llama_decode can give
@@ -49,6 +52,8 @@ class LlamaTokenModel final : public core::TokenModel {
   [[nodiscard]] const core::Vocab& vocab() const override { return vocab_; }
   [[nodiscard]] Result<core::RenderedChat> render(const domain::ChatRequest& chat) const override;
 
+  [[nodiscard]] core::PairPrompt pair(std::string_view first, std::string_view second) const override;
+
   [[nodiscard]] std::int32_t sequences_max() const override { return parts_.sequences_max; }
   [[nodiscard]] std::int32_t batch_tokens_max() const override { return parts_.batch_tokens; }
   [[nodiscard]] std::int32_t kv_cells() const override;
@@ -57,7 +62,8 @@ class LlamaTokenModel final : public core::TokenModel {
 
   [[nodiscard]] core::DecodeStatus decode(std::span<const core::BatchToken> batch) override;
   [[nodiscard]] std::span<float> logits(std::size_t index) override;
-  [[nodiscard]] core::DecodeStatus embed(std::span<const core::BatchToken> batch) override;
+  [[nodiscard]] core::DecodeStatus embed(std::span<const core::BatchToken> batch,
+                                         std::optional<domain::Pooling> pooling) override;
   [[nodiscard]] std::span<const float> embedding(core::SequenceId sequence) override;
 
   bool remove(core::SequenceId sequence, core::Position from, core::Position to) override;

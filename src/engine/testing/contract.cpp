@@ -14,6 +14,7 @@ void EngineContract::SetUp() {
   detail::link_control();
   detail::link_limits();
   detail::link_formats();
+  detail::link_encoders();
   make({.parallel = 4, .step_tokens = 64});
 }
 

@@ -70,6 +70,9 @@ class EngineContract : public ::testing::TestWithParam<EngineFactory> {
   core::TokenEngineOptions options_;
 };
 
+// What engines without generation must do too, each as far as its model can: INSTANTIATE_TEST_SUITE_P as above.
+class EncoderContract : public EngineContract {};
+
 // Greedy, `max_tokens`, end tokens ignored: an answer of a known length.
 [[nodiscard]] domain::CompletionRequest completion(std::string prompt, std::int32_t max_tokens);
 [[nodiscard]] std::string factory_name(const ::testing::TestParamInfo<EngineFactory>& info);
@@ -80,6 +83,7 @@ void link_streams();
 void link_control();
 void link_limits();
 void link_formats();
+void link_encoders();
 }  // namespace detail
 
 }  // namespace hearth::engine::testing

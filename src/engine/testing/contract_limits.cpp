@@ -148,6 +148,7 @@ TEST_P(EngineContract, BadValuesAreNamed) {
 
 TEST_P(EngineContract, WhatTheModelCannotDoIsUnsupported) {
   EXPECT_EQ(refusal(domain::RerankRequest{.query = "q", .documents = {"d"}}).code, ErrorCode::kUnsupported);
+  EXPECT_EQ(refusal(domain::ClassifyRequest{.inputs = {{.text = "x", .pair = {}}}}).code, ErrorCode::kUnsupported);
   if (!can(domain::Task::kEmbed)) {
     EXPECT_EQ(refusal(domain::EmbedRequest{.inputs = {std::string("x")}}).code, ErrorCode::kUnsupported);
   }

@@ -36,5 +36,14 @@ const auto kShapes = ::testing::Values(
     factory("SmallBatches", {.batch_tokens = 7}), factory("Recurrent", {.shares_prefixes = false}));
 INSTANTIATE_TEST_SUITE_P(Test, EngineContract, kShapes, factory_name);
 
+using domain::Task;
+const auto kEncoders = ::testing::Values(
+    factory("Embedder", {.kv_cells = 0, .tasks = {Task::kEmbed}}),
+    factory("Reranker", {.kv_cells = 0, .tasks = {Task::kRerank, Task::kClassify}}),
+    factory("Classifier", {.kv_cells = 0, .labels = {"sad", "glad", "calm"}, .tasks = {Task::kClassify}}),
+    factory("RerankerOfFewSequences", {.sequences = 2, .batch_tokens = 40, .tasks = {Task::kRerank}}),
+    factory("AllInOne", {.tasks = {Task::kChat, Task::kComplete, Task::kEmbed}}));
+INSTANTIATE_TEST_SUITE_P(Test, EncoderContract, kEncoders, factory_name);
+
 }  // namespace
 }  // namespace hearth::engine::testing

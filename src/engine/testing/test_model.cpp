@@ -37,7 +37,8 @@ TestModel::TestModel(TestModelOptions options, std::shared_ptr<TestControl> cont
                         .slots = options_.sequences,
                         .device = "CPU",
                         .format = "test",
-                        .architecture = "test"};
+                        .architecture = "test",
+                        .labels = options_.labels};
 }
 
 TestModel::~TestModel() {
@@ -56,6 +57,15 @@ Result<core::RenderedChat> TestModel::render(const domain::ChatRequest& chat) co
     out.prompt += fmt::format("{}: {}\n", domain::to_string(message.role), domain::text_of(message));
   }
   out.prompt += "assistant:";
+  return out;
+}
+
+core::PairPrompt TestModel::pair(std::string_view first, std::string_view second) const {
+  core::PairPrompt out{.tokens = vocab_.tokenize(first, true, false)};
+  out.tokens.push_back(TestVocab::kEos);
+  out.second = static_cast<std::int32_t>(out.tokens.size());
+  for (const domain::Token token : vocab_.tokenize(second, false, false)) out.tokens.push_back(token);
+  out.tokens.push_back(TestVocab::kEos);
   return out;
 }
 
@@ -119,7 +129,7 @@ std::span<float> TestModel::logits(std::size_t index) {
   return rows_[index];
 }
 
-DecodeStatus TestModel::embed(std::span<const core::BatchToken> batch) {
+DecodeStatus TestModel::embed(std::span<const core::BatchToken> batch, std::optional<domain::Pooling> pooling) {
   const auto status = begin(batch, static_cast<std::size_t>(std::max(options_.batch_tokens, options_.context_tokens)));
   const bool aborted = status == DecodeStatus::kAborted || interrupted_;
   if (status != DecodeStatus::kOk && !aborted) return status;
@@ -127,11 +137,27 @@ DecodeStatus TestModel::embed(std::span<const core::BatchToken> batch) {
   for (std::size_t i = 0; i < count; ++i) {
     if (!store(batch[i])) return DecodeStatus::kFailed;
     auto& values = embeddings_[static_cast<std::size_t>(batch[i].sequence)];
-    values.resize(static_cast<std::size_t>(options_.embedding_dimensions));
-    const std::uint64_t history = sequences_[static_cast<std::size_t>(batch[i].sequence)].back()->history;
-    for (std::size_t d = 0; d < values.size(); ++d) values[d] = noise(history + d);
+    if (batch[i].position == 0) values.clear();
+    add_vector(values, batch[i], pooling.value_or(domain::Pooling::kLast));
   }
   return aborted ? DecodeStatus::kAborted : DecodeStatus::kOk;
+}
+
+void TestModel::add_vector(std::vector<float>& values, const core::BatchToken& token, domain::Pooling pooling) const {
+  const bool head = options_.tasks.has(domain::Task::kRerank) || options_.tasks.has(domain::Task::kClassify);
+  const auto& cells = sequences_[static_cast<std::size_t>(token.sequence)];
+  const std::uint64_t history = cells.back()->history + (token.second ? 1000 : 0);
+  std::vector<float> vector(head ? std::max<std::size_t>(options_.labels.size(), 1)
+                                 : static_cast<std::size_t>(options_.embedding_dimensions));
+  for (std::size_t d = 0; d < vector.size(); ++d) vector[d] = noise(history + d);
+  if (head || pooling == domain::Pooling::kLast || values.empty()) {
+    values = vector;
+  } else if (pooling == domain::Pooling::kNone) {
+    values.insert(values.end(), vector.begin(), vector.end());
+  } else if (pooling == domain::Pooling::kMean) {
+    const auto count = static_cast<float>(cells.size());
+    for (std::size_t d = 0; d < vector.size(); ++d) values[d] += (vector[d] - values[d]) / count;
+  }
 }
 
 std::span<const float> TestModel::embedding(core::SequenceId sequence) {

@@ -22,6 +22,7 @@ struct TestModelOptions {
   bool shares_prefixes = true;
   bool strict_template = false;  // the first message after system messages must be the user's
   std::vector<std::string> template_stops;
+  std::vector<std::string> labels;  // of a head, which it has if it can rerank or classify; without labels one output
   domain::TaskSet tasks{domain::Task::kChat, domain::Task::kComplete, domain::Task::kEmbed};
 };
 
@@ -54,13 +55,15 @@ class TestModel final : public core::TokenModel {
   [[nodiscard]] const ModelInfo& info() const override { return info_; }
   [[nodiscard]] const core::Vocab& vocab() const override { return vocab_; }
   [[nodiscard]] Result<core::RenderedChat> render(const domain::ChatRequest& chat) const override;
+  [[nodiscard]] core::PairPrompt pair(std::string_view first, std::string_view second) const override;
   [[nodiscard]] std::int32_t sequences_max() const override { return options_.sequences; }
   [[nodiscard]] std::int32_t batch_tokens_max() const override { return options_.batch_tokens; }
   [[nodiscard]] std::int32_t kv_cells() const override { return options_.kv_cells; }
   [[nodiscard]] bool can_share_prefixes() const override { return options_.shares_prefixes; }
   [[nodiscard]] core::DecodeStatus decode(std::span<const core::BatchToken> batch) override;
   [[nodiscard]] std::span<float> logits(std::size_t index) override;
-  [[nodiscard]] core::DecodeStatus embed(std::span<const core::BatchToken> batch) override;
+  [[nodiscard]] core::DecodeStatus embed(std::span<const core::BatchToken> batch,
+                                         std::optional<domain::Pooling> pooling) override;
   [[nodiscard]] std::span<const float> embedding(core::SequenceId sequence) override;
   bool remove(core::SequenceId sequence, core::Position from, core::Position to) override;
   void copy(core::SequenceId from, core::SequenceId to, core::Position end) override;
@@ -75,6 +78,7 @@ class TestModel final : public core::TokenModel {
   void broken(std::string what);
   [[nodiscard]] core::DecodeStatus begin(std::span<const core::BatchToken> batch, std::size_t most);
   bool store(const core::BatchToken& token);
+  void add_vector(std::vector<float>& values, const core::BatchToken& token, domain::Pooling pooling) const;
   void write_logits(const Cells& cells, std::span<float> row) const;
   [[nodiscard]] domain::Token scripted(const Cells& cells) const;
 

@@ -224,6 +224,50 @@ TEST(TokenEngine, EmbeddingsOfSeveralRequestsShareABatch) {
   EXPECT_EQ(h.submit(completion("x", 1)).refused.code, ErrorCode::kUnsupported);
 }
 
+TEST(TokenEngine, PairsOfARankingShareBatchesAndChatsGoOn) {
+  Harness h({.tasks = {domain::Task::kComplete, domain::Task::kRerank}}, {.parallel = 4, .step_tokens = 64});
+  std::string turns;
+  std::size_t pairs = 0;
+  h.control->on_batch = [&](std::uint64_t, std::span<const core::BatchToken> batch) {
+    const auto seconds = std::ranges::count_if(batch, &core::BatchToken::second);
+    turns += seconds > 0 ? 'r' : 'g';
+    std::set<core::SequenceId> sequences;
+    for (const auto& token : batch) sequences.insert(token.sequence);
+    if (seconds > 0) pairs = std::max(pairs, sequences.size());
+    EXPECT_LE(batch.size(), 64U);
+    return core::DecodeStatus::kOk;
+  };
+  const auto story = h.submit(completion("once", 12));
+  h.engine->step();
+  domain::RerankRequest request{.query = "who", .documents = {}};
+  for (int i = 0; i < 30; ++i) request.documents.push_back("document " + std::to_string(i));
+  const auto ranking = h.submit(request);
+  h.run();
+  EXPECT_EQ(story.answer().usage.completion, 12);
+  EXPECT_EQ(ranking.answer().ranking.size(), 30U);
+  EXPECT_NE(turns.find("rgrgrg"), std::string::npos) << turns;
+  EXPECT_GT(pairs, 2U) << "several pairs go into one batch";
+  EXPECT_EQ(h.control->misuses(), Misuses{});
+}
+
+TEST(TokenEngine, VectorsThatArePooledDifferentlyShareNoBatch) {
+  Harness h({.kv_cells = 0, .tasks = {domain::Task::kEmbed}}, {.parallel = 4, .step_tokens = 64});
+  std::vector<Harness::Client> clients;
+  for (const auto pooling : {domain::Pooling::kMean, domain::Pooling::kNone, domain::Pooling::kMean})
+    clients.push_back(h.submit(domain::EmbedRequest{.inputs = {std::string("a text")}, .pooling = pooling}));
+  h.run();
+  EXPECT_EQ(h.control->batches, 2U);
+  EXPECT_EQ(clients[0].answer().embeddings.at(0).values, clients[2].answer().embeddings.at(0).values);
+  EXPECT_GT(clients[1].answer().embeddings.size(), 1U);
+}
+
+TEST(TokenEngine, ValuesThatAreNoNumbersAreAnError) {
+  Harness h({.kv_cells = 0, .embedding_dimensions = 0, .tasks = {domain::Task::kEmbed}}, {.parallel = 4});
+  const auto client = h.submit(domain::EmbedRequest{.inputs = {std::string("a"), std::string("b")}});
+  h.run();
+  EXPECT_EQ(client.error().code, ErrorCode::kBackendError);
+}
+
 TEST(TokenEngine, EmbeddingReaderMayBeSlow) {
   Harness h({.sequences = 2}, {.parallel = 1, .step_tokens = 16});
   domain::EmbedRequest inputs;

@@ -60,17 +60,19 @@ void Scheduler::gather_inputs(std::size_t inputs_max) {
   const auto budget = embed_budget();
   for (const auto& job : jobs_) {
     if (job->embed_sequence < 0) continue;
+    if (!inputs_.empty() && job->embedding->pooling != inputs_.front().job->embedding->pooling) continue;
     const auto& all = job->embedding->inputs;
     SequenceId own = job->embed_sequence;
     for (std::size_t i = job->embedded; i < all.size() && inputs_.size() < inputs_max; ++i) {
-      if (!inputs_.empty() && batch_.size() + all[i].size() > budget) return;
+      if (!inputs_.empty() && batch_.size() + all[i].tokens.size() > budget) return;
       const bool borrowed = own < 0;
       const SequenceId id = borrowed ? index_.acquire().value_or(-1) : std::exchange(own, -1);
       if (id < 0) break;
       inputs_.push_back({.job = job.get(), .input = i, .sequence = id, .borrowed = borrowed});
       Position position = 0;
-      for (const domain::Token token : all[i]) {
-        batch_.push_back({.token = token, .position = position++, .sequence = id, .output = true});
+      for (const domain::Token token : all[i].tokens) {
+        const bool second = all[i].second >= 0 && position >= all[i].second;
+        batch_.push_back({.token = token, .position = position++, .sequence = id, .output = true, .second = second});
       }
       if (tickets_.empty() || tickets_.back() != job->ticket) tickets_.push_back(job->ticket);
     }
@@ -88,11 +90,14 @@ void Scheduler::clear_inputs() {
 void Scheduler::collect_embeddings() {
   for (const auto& input : inputs_) {
     Job& job = *input.job;
-    if (job.cancelled) continue;
+    if (job.cancelled || job.ended) continue;
     job.prefilled = clock_.now();
     start(job, info_);
-    embed(job, model_.embedding(input.sequence));
-    stats_.prompt_tokens += job.embedding->inputs[input.input].size();
+    stats_.prompt_tokens += job.embedding->inputs[input.input].tokens.size();
+    if (auto done = embed(job, info_, model_.embedding(input.sequence)); !done) {
+      fail_with(job, std::move(done).error());
+      continue;
+    }
     if (job.embedded < job.embedding->inputs.size()) continue;
     index_.release(std::exchange(job.embed_sequence, -1));
     finish_job(job);

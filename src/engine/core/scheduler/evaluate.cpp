@@ -77,7 +77,8 @@ std::int32_t Scheduler::prefill_by_pace(std::int32_t most) {
 DecodeStatus Scheduler::run_batch(bool embedding) {
   if (!inbox_.begin_batch(tickets_)) return DecodeStatus::kAborted;
   const auto before = clock_.now();
-  const DecodeStatus status = embedding ? model_.embed(batch_) : model_.decode(batch_);
+  const DecodeStatus status =
+      embedding ? model_.embed(batch_, inputs_.front().job->embedding->pooling) : model_.decode(batch_);
   inbox_.end_batch();
   took_ = clock_.now() - before;
   stats_.step_nanoseconds += static_cast<std::uint64_t>(took_.count());
