@@ -53,6 +53,7 @@ if(HEARTH_LLAMA)
   set(llama_libs "${llama_dir}/src/libllama.a" "${llama_dir}/ggml/src/libggml.a"
     "${llama_dir}/ggml/src/libggml-cpu.a" "${llama_dir}/ggml/src/libggml-base.a")
   target_link_libraries(hearth_llama_cpp INTERFACE ${llama_libs} Threads::Threads ${CMAKE_DL_LIBS} m)
+  set(HEARTH_LLAMA_TEMPLATES "${llama_dir}/source/models/templates")  # for tests
   add_library(hearth_llama_common INTERFACE)
   target_include_directories(hearth_llama_common SYSTEM INTERFACE
     "${llama_dir}/source/common" "${llama_dir}/source/vendor")

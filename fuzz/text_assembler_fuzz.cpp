@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/strings.hpp"
-#include "engine/core/text_assembler.hpp"
+#include "engine/core/answer/text_assembler.hpp"
 
 namespace {
 

@@ -113,8 +113,16 @@ class GoWriter final : public PromptWriter {
     const auto finish = [](std::string text) { return RenderedPrompt{.prompt = std::move(text), .stops = {}}; };
     return continued ? cut(*std::move(prompt)).map(finish) : Result<RenderedPrompt>(finish(*std::move(prompt)));
   }
+  Result<SharedAnswerFormat> format(const domain::ChatRequest& request, bool) const override {
+    if (offers_tools(request))
+      return fail(ErrorCode::kUnsupported, "how this model calls tools cannot be told from a template in Go's language",
+                  "tools");
+    return SharedAnswerFormat();
+  }
   const std::string& source() const override { return template_.source(); }
   bool shows_tools() const override { return shows_tools_; }
+  bool reads_tools() const override { return false; }
+  bool reads_thinking() const override { return false; }
 
  private:
   using Time = std::chrono::system_clock::time_point;

@@ -6,11 +6,13 @@
 #include <jinja/parser.h>
 #include <jinja/runtime.h>
 #include <json.h>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "base/strings.hpp"
+#include "chat/jinja_format.hpp"
 #include "chat/variables.hpp"
 
 namespace hearth::chat {
@@ -45,6 +47,7 @@ class JinjaWriter final : public PromptWriter {
                .object_arguments = can.supports_object_arguments,
                .thinking_field = source_.find("thinking") != std::string::npos};
     shows_tools_ = can.supports_tools;
+    analysis_.emplace(source);
     for (const auto& extra : kExtraStops)
       if (source_.find(extra.in_source) != std::string::npos) stops_.emplace_back(extra.stop);
   }
@@ -67,8 +70,13 @@ class JinjaWriter final : public PromptWriter {
                   "the model's chat template refused the conversation: " + complaint_of(e.what()), "messages");
     }
   }
+  Result<SharedAnswerFormat> format(const domain::ChatRequest& request, bool continued) const override {
+    return analysis_->format(request, continued);
+  }
   const std::string& source() const override { return source_; }
   bool shows_tools() const override { return shows_tools_; }
+  bool reads_tools() const override { return analysis_->reads_tools(); }
+  bool reads_thinking() const override { return analysis_->reads_thinking(); }
 
  private:
   [[nodiscard]] std::string run(const std::string& variables, std::chrono::system_clock::time_point now) const {
@@ -84,6 +92,7 @@ class JinjaWriter final : public PromptWriter {
   std::string bos_;
   std::string eos_;
   TemplateTraits traits_;
+  std::optional<AnswerAnalysis> analysis_;
   std::vector<std::string> stops_;
   bool shows_tools_ = false;
 };

@@ -50,6 +50,8 @@ ChatTemplate::~ChatTemplate() = default;
 bool ChatTemplate::is_default() const { return impl_->is_default; }
 const std::string& ChatTemplate::source() const { return impl_->writer->source(); }
 bool ChatTemplate::shows_tools() const { return impl_->writer->shows_tools(); }
+bool ChatTemplate::reads_tools() const { return impl_->writer->reads_tools(); }
+bool ChatTemplate::reads_thinking() const { return impl_->writer->reads_thinking(); }
 
 Result<ChatTemplate> ChatTemplate::create(std::string source, std::string bos, std::string eos) {
   auto impl = std::make_unique<Impl>();
@@ -61,6 +63,10 @@ Result<ChatTemplate> ChatTemplate::create(std::string source, std::string bos, s
     HEARTH_TRY(impl->writer, make_jinja_writer(source, std::move(bos), std::move(eos)));
   }
   return ChatTemplate(std::move(impl));
+}
+
+Result<SharedAnswerFormat> ChatTemplate::format(const domain::ChatRequest& request) const {
+  return impl_->writer->format(request, continues(request));
 }
 
 Result<RenderedPrompt> ChatTemplate::render(const domain::ChatRequest& request, Ending ending,

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "chat/format/answer_format.hpp"
 #include "domain/request.hpp"
 
 namespace hearth::chat {
@@ -45,9 +46,15 @@ class ChatTemplate {
       const domain::ChatRequest& request, Ending ending = Ending::kAuto,
       std::chrono::system_clock::time_point now = std::chrono::system_clock::now()) const;
 
+  // How the answer to that prompt is to be read; null: it is all text. kUnsupported: tools are offered and their calls
+  // could not be told from text. kInvalidRequest names a tool whose schema cannot be used.
+  [[nodiscard]] Result<SharedAnswerFormat> format(const domain::ChatRequest& request) const;
+
   [[nodiscard]] bool is_default() const;
   [[nodiscard]] const std::string& source() const;  // as used: ChatML's for an empty one
   [[nodiscard]] bool shows_tools() const;           // whether the template tells the model about tools
+  [[nodiscard]] bool reads_tools() const;           // whether format() can tell calls from text
+  [[nodiscard]] bool reads_thinking() const;        // whether the model thinks, and format() can tell that from text
 
  private:
   struct Impl;

@@ -48,7 +48,9 @@ struct Check {
 
   Result<void> operator()(const ChatRequest& r) const {
     if (!can.tasks.has(Task::kChat)) return unsupported(r.envelope, "chat", "model");
-    if (!r.tools.empty() && r.tool_choice.mode != ToolChoice::Mode::kNone && !can.tasks.has(Task::kTools))
+    // What a template of the request's own can do is seen when it is used.
+    if (!r.tools.empty() && r.tool_choice.mode != ToolChoice::Mode::kNone && !can.tasks.has(Task::kTools) &&
+        r.template_override.empty())
       return unsupported(r.envelope, "tools", "tools");
     for (std::size_t i = 0; i < r.messages.size(); ++i) {
       for (const auto& part : r.messages[i].parts) {

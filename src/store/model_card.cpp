@@ -144,6 +144,15 @@ domain::TaskSet tasks_of(const GgufHeader& header) {
   return {Task::kChat, Task::kComplete, Task::kEmbed};
 }
 
+// As far as the words of its template tell. An engine that has loaded the model knows.
+void add_template_tasks(domain::ModelCard& card) {
+  if (!card.tasks.has(domain::Task::kChat)) return;
+  const auto mentions = [&card](std::string_view word) { return card.chat_template.contains(word); };
+  if (mentions("tools")) card.tasks.add(domain::Task::kTools);
+  if (mentions("<think>") || mentions("reasoning_content") || mentions("thinking"))
+    card.tasks.add(domain::Task::kThinking);
+}
+
 Result<domain::ModelCard> read_model_card(const fs::path& path) {
   HEARTH_TRY(const GgufHeader header, read_gguf(path));
   domain::ModelCard card;
@@ -158,6 +167,7 @@ Result<domain::ModelCard> read_model_card(const fs::path& path) {
   card.modified = base::modified_time(path);
   card.tasks = tasks_of(header);
   card.chat_template = header.text("tokenizer.chat_template");
+  add_template_tasks(card);
   card.license = header.text("general.license");
   add_sampling(card.settings, header);
   card.metadata.reserve(header.metadata.size());

@@ -80,7 +80,6 @@ void read_thinking(Object& in, domain::Reasoning& out) {
     const std::string type = thinking.required_text("type");
     if (!thinking.has("type")) return;
     thinking.optional_integer("budget_tokens", out.budget_tokens, 1, kInt32Max);
-    if (out.budget_tokens) thinking.ignore("budget_tokens");  // no engine counts thinking yet
     std::string display;
     thinking.text("display", display);
     out.hidden = display == "omitted";

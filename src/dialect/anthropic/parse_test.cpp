@@ -91,7 +91,7 @@ TEST(Messages, EveryFieldArrives) {
   ASSERT_TRUE(call) << call.error().message;
   EXPECT_EQ(std::get<ChatRequest>(call->request), expected_messages());
   EXPECT_TRUE(call->stream);
-  EXPECT_EQ(call->ignored, (std::vector<std::string>{"thinking.budget_tokens"}));
+  EXPECT_EQ(call->ignored, (std::vector<std::string>{}));
 }
 
 TEST(Messages, EveryWrongTypeHasItsPath) {
@@ -104,7 +104,7 @@ TEST(CountTokens, IsTheSameChat) {
   ChatRequest expected = expected_messages();
   expected.generation.max_tokens.reset();
   EXPECT_EQ(std::get<domain::RenderRequest>(call->request).chat, expected);
-  EXPECT_EQ(call->ignored, (std::vector<std::string>{"thinking.budget_tokens", "max_tokens", "stream"}));
+  EXPECT_EQ(call->ignored, (std::vector<std::string>{"max_tokens", "stream"}));
 }
 
 struct Choice {

@@ -119,7 +119,6 @@ void read_reasoning(Object& in, domain::Reasoning& out) {
   in.object("reasoning", [&](Object& reasoning) {  // the form of Responses, which chat clients send too
     if (const auto effort = reasoning.get("effort")) read_effort(*effort);
     reasoning.optional_integer("max_tokens", out.budget_tokens, 0, kInt32Max);
-    if (out.budget_tokens) reasoning.ignore("max_tokens");  // no engine counts thinking yet
     reasoning.boolean("exclude", out.hidden);
   });
   if (const auto effort = in.get("reasoning_effort")) read_effort(*effort);

@@ -4,6 +4,7 @@
 #include <exception>
 #include <fmt/format.h>
 #include <limits>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <string_view>
@@ -12,6 +13,7 @@
 #include <xgrammar/xgrammar.h>
 
 #include "base/strings.hpp"
+#include "engine/constraint/grammars.hpp"
 #include "engine/constraint/schema.hpp"
 
 namespace hearth::engine::constraint {
@@ -20,9 +22,8 @@ namespace {
 using Kind = domain::ResponseFormat::Kind;
 
 constexpr std::int64_t kCacheBytes = 128 << 20;
+constexpr std::size_t kVocabulariesMax = 4;
 constexpr unsigned kThreadsMax = 4;
-// White space in a row: enough for a line break and some indentation, and an end for models that love it.
-constexpr int kSpacesMax = 10;
 constexpr std::size_t kTextMax = 1 << 20;
 
 // "[12:00:00] /a/b.cc:12: the message" -> "the message"
@@ -38,6 +39,20 @@ std::string complaint_of(std::string_view what) {
 std::unexpected<Error> refused(std::string message) {
   return fail(ErrorCode::kInvalidRequest, std::move(message), "response_format");
 }
+std::unexpected<Error> calls_refused(const std::exception& e) {
+  return fail(ErrorCode::kUnsupported,
+              fmt::format("the parameters of these tools cannot be enforced: {}", complaint_of(e.what())), "tools");
+}
+
+// Of formats that have one.
+Result<std::string> plain_schema(const domain::ResponseFormat& format) {
+  if (format.text.size() > kTextMax)
+    return refused(fmt::format("response_format has {} bytes; allowed: {}", format.text.size(), kTextMax));
+  if (format.kind != Kind::kJsonSchema) return std::string(R"({"type":"object"})");
+  auto normal = normalise_schema(format.text);
+  if (!normal) return refused(normal.error().message);
+  return *std::move(normal);
+}
 
 }  // namespace
 
@@ -48,47 +63,74 @@ Constraint::Constraint(std::unique_ptr<const Impl> impl) : impl_(std::move(impl)
 Constraint::~Constraint() = default;
 
 struct Compiler::Impl {
-  std::function<TokenTexts()> texts;
-  std::once_flag once;
-  std::optional<xgrammar::GrammarCompiler> compiler;  // set under `once`; thread-safe itself
+  Texts texts;
+  std::mutex mutex;
+  // By the control tokens that count as text. A model has one chat template or two, so there are few.
+  std::map<domain::Tokens, xgrammar::GrammarCompiler> compilers;
 
-  xgrammar::GrammarCompiler& ready() {
-    std::call_once(once, [this] {
-      const TokenTexts all = texts();
-      const xgrammar::TokenizerInfo info(all.pieces, xgrammar::VocabType::RAW, static_cast<int>(all.pieces.size()),
-                                         std::vector<std::int32_t>(all.ends.begin(), all.ends.end()));
-      const unsigned threads = std::clamp(std::thread::hardware_concurrency(), 1U, kThreadsMax);
-      compiler.emplace(info, static_cast<int>(threads), true, kCacheBytes);
-    });
-    return *compiler;
+  // Thread-safe itself, and shares what it has inside.
+  xgrammar::GrammarCompiler compiler(const domain::Tokens& visible) {
+    const std::lock_guard lock(mutex);
+    if (const auto known = compilers.find(visible); known != compilers.end()) return known->second;
+    const TokenTexts all = texts(visible);
+    const xgrammar::TokenizerInfo info(all.pieces, xgrammar::VocabType::RAW, static_cast<int>(all.pieces.size()),
+                                       std::vector<std::int32_t>(all.ends.begin(), all.ends.end()));
+    const unsigned threads = std::clamp(std::thread::hardware_concurrency(), 1U, kThreadsMax);
+    const xgrammar::GrammarCompiler made(info, static_cast<int>(threads), true, kCacheBytes);
+    if (compilers.size() >= kVocabulariesMax) compilers.clear();
+    return compilers.emplace(visible, made).first->second;
+  }
+
+  SharedConstraint compile(const domain::ResponseFormat& format, const std::string& schema) {
+    auto all_text = compiler({});
+    switch (format.kind) {
+      case Kind::kGrammar: return shared(all_text.CompileGrammar(format.text));
+      case Kind::kRegex: return shared(all_text.CompileRegex(format.text));
+      default: return shared(all_text.CompileJSONSchema(schema, true, std::nullopt, std::nullopt, false, kSpacesMax));
+    }
+  }
+  SharedConstraint compile(const domain::Tokens& visible, const xgrammar::Grammar& grammar) {
+    return shared(compiler(visible).CompileGrammar(grammar.ToString()));  // its text is what the compiler knows again
+  }
+  static SharedConstraint shared(xgrammar::CompiledGrammar grammar) {
+    return std::make_shared<const Constraint>(std::make_unique<const Constraint::Impl>(std::move(grammar)));
   }
 };
-Compiler::Compiler(std::function<TokenTexts()> texts) : impl_(std::make_unique<Impl>()) {
-  impl_->texts = std::move(texts);
-}
+Compiler::Compiler(Texts texts) : impl_(std::make_unique<Impl>()) { impl_->texts = std::move(texts); }
 Compiler::~Compiler() = default;
 
-Result<SharedConstraint> Compiler::compile(const domain::ResponseFormat& format) {
-  if (format.kind == Kind::kText) return SharedConstraint();
-  if (format.text.size() > kTextMax)
-    return refused(fmt::format("response_format has {} bytes; allowed: {}", format.text.size(), kTextMax));
-  std::string schema = R"({"type":"object"})";
-  if (format.kind == Kind::kJsonSchema) {
-    auto normal = normalise_schema(format.text);
-    if (!normal) return refused(normal.error().message);
-    schema = *std::move(normal);
+Result<SharedConstraint> Compiler::compile(const domain::ResponseFormat& format, const AnswerShape& shape) {
+  const bool has_form = format.kind != Kind::kText && !shape.must_call;
+  if (!has_form && !shape.must_call) return SharedConstraint();
+  std::optional<xgrammar::Grammar> calls;
+  if (shape.must_call || (shape.may_call && has_form)) {
+    try {
+      calls = calls_of(*shape.format);
+      if (!has_form) return impl_->compile(shape.visible, *calls);
+    } catch (const std::exception& e) {
+      return calls_refused(e);
+    }
   }
-  const bool is_grammar = format.kind == Kind::kGrammar;
+  HEARTH_TRY(const std::string schema, plain_schema(format));
   try {
-    auto& compiler = impl_->ready();
-    auto compiled = is_grammar ? compiler.CompileGrammar(format.text)
-                    : format.kind == Kind::kRegex
-                        ? compiler.CompileRegex(format.text)
-                        : compiler.CompileJSONSchema(schema, true, std::nullopt, std::nullopt, false, kSpacesMax);
-    return std::make_shared<const Constraint>(std::make_unique<const Constraint::Impl>(std::move(compiled)));
+    if (shape.format == nullptr) return impl_->compile(format, schema);
+    auto text = framed(*shape.format, grammar_of(format, schema));
+    if (!calls) return impl_->compile(shape.visible, text);
+    return impl_->compile(shape.visible, xgrammar::Grammar::Union({std::move(text), *std::move(calls)}));
   } catch (const std::exception& e) {
-    const char* const what = is_grammar ? "grammar" : format.kind == Kind::kRegex ? "regular expression" : "schema";
+    const char* const what = format.kind == Kind::kGrammar ? "grammar"
+                             : format.kind == Kind::kRegex ? "regular expression"
+                                                           : "schema";
     return refused(fmt::format("the {} cannot be used: {}", what, complaint_of(e.what())));
+  }
+}
+
+Result<SharedConstraint> Compiler::compile_call(const AnswerShape& shape) {
+  if (shape.format == nullptr || shape.format->call_grammar.empty()) return SharedConstraint();
+  try {
+    return Impl::shared(impl_->compiler(shape.visible).CompileGrammar(shape.format->call_grammar));
+  } catch (const std::exception& e) {
+    return calls_refused(e);
   }
 }
 
@@ -134,6 +176,11 @@ void Matcher::mask(std::span<float> logits) {
     const auto part = logits.subspan(word * kBits, std::min(kBits, logits.size() - word * kBits));
     for (std::size_t i = 0; i < part.size(); ++i) part[i] = ((bits >> i) & 1U) != 0 ? part[i] : kImpossible;
   }
+}
+
+bool Matcher::accept(std::string_view text) {
+  impl_->is_filled = false;
+  return !impl_->matcher.IsTerminated() && impl_->matcher.AcceptString(std::string(text));
 }
 
 bool Matcher::accept(domain::Token token) {

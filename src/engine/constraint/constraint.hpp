@@ -5,9 +5,11 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
+#include "chat/format/answer_format.hpp"
 #include "domain/request.hpp"
 
 namespace hearth::engine::constraint {
@@ -34,19 +36,31 @@ class Constraint {
 };
 using SharedConstraint = std::shared_ptr<const Constraint>;
 
+// What an answer consists of beside a text: the model's thinking, calls of tools.
+struct AnswerShape {
+  const chat::AnswerFormat* format = nullptr;  // null: it is all text
+  domain::Tokens visible;                      // format->visible in this vocabulary, sorted
+  bool may_call = false;
+  bool must_call = false;  // and has no text
+};
+
 // Compiles formats for one vocabulary, and keeps what it compiled lately. Thread-safe; blocks while it compiles
 // (docs/formats.md has times).
 class Compiler {
  public:
-  // `texts` is asked for once, by the first format that needs it.
-  explicit Compiler(std::function<TokenTexts()> texts);
+  // `texts` is asked for once per set of control tokens that count as text, by the first format that needs it.
+  using Texts = std::function<TokenTexts(const domain::Tokens& visible)>;
+  explicit Compiler(Texts texts);
   ~Compiler();
   Compiler(const Compiler&) = delete;
   Compiler& operator=(const Compiler&) = delete;
 
   // null for plain text. kInvalidRequest says what is wrong with the schema and where ("properties.a.not"), or with the
-  // grammar (GBNF) or regular expression; `param` is "response_format".
-  [[nodiscard]] Result<SharedConstraint> compile(const domain::ResponseFormat& format);
+  // grammar (GBNF) or regular expression; `param` is "response_format". kUnsupported with `param` "tools": the
+  // parameters of a tool cannot be enforced.
+  [[nodiscard]] Result<SharedConstraint> compile(const domain::ResponseFormat& format, const AnswerShape& shape = {});
+  // A call, from where it begins; null if nothing says where that is.
+  [[nodiscard]] Result<SharedConstraint> compile_call(const AnswerShape& shape);
 
  private:
   struct Impl;
@@ -65,6 +79,7 @@ class Matcher {
   void mask(std::span<float> logits);
   // false: it cannot come next.
   bool accept(domain::Token token);
+  bool accept(std::string_view text);
 
  private:
   struct Impl;

@@ -48,7 +48,7 @@ class ConstraintTest : public ::testing::Test {
   }
 
   std::size_t vocabulary_ = texts().pieces.size();
-  Compiler compiler_{texts};
+  Compiler compiler_{[](const domain::Tokens&) { return texts(); }};
 };
 
 TEST_F(ConstraintTest, WhatIsTaken) {

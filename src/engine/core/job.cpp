@@ -69,6 +69,22 @@ domain::TokenLogprob logprob_of(const Vocab& vocab, const Draw& draw) {
   return out;
 }
 
+// What the bytes are to the model's format: thinking, which is counted, or the beginning of a call, which has a form.
+void follow(Choice& choice, std::string_view bytes) {
+  Job& job = *choice.job;
+  const bool before = choice.watch->thinking();
+  const auto call = choice.watch->feed(bytes);
+  if (!before && choice.watch->thinking()) choice.thinking_ends = 0;
+  if (before || choice.watch->thinking()) {
+    ++choice.thought;
+    ++job.usage.reasoning;
+  }
+  if (!call || choice.matcher || !job.generation.call) return;
+  choice.matcher.emplace(job.generation.call);
+  // A model that leaves its own format already where it begins writes text, not a call.
+  if (!choice.matcher->accept(std::string_view(*call))) choice.matcher.reset();
+}
+
 }  // namespace
 
 std::unique_ptr<Job> make_job(Submission submission) {
@@ -95,37 +111,35 @@ void start(Job& job, const ModelInfo& info) {
 void open(Choice& choice) {
   if (std::exchange(choice.opened, true)) return;
   Job& job = *choice.job;
-  job.pending.emplace_back(domain::BlockOpened{.choice = choice.index, .index = 0, .tool_id = {}, .tool_name = {}});
-  const auto& echo = job.generation.prompts[choice.prompt].echo;
-  if (!echo.empty())
-    job.pending.emplace_back(domain::Delta{.choice = choice.index, .index = 0, .text = echo, .logprobs = {}});
+  choice.writer->begin(job.generation.prompts[choice.prompt].echo, job.pending);
 }
 
-std::string add_token(Choice& choice, const Vocab& vocab, const Draw& draw) {
+AnswerWriter::Outcome add_token(Choice& choice, const Vocab& vocab, const Draw& draw) {
   Job& job = *choice.job;
   choice.tokens.push_back(draw.token);
   ++choice.generated;
   ++job.usage.completion;
   choice.sampler->accept(draw.token);
-  auto piece = choice.text->feed(vocab.piece(draw.token, false));
-  domain::Delta delta{.choice = choice.index, .index = 0, .text = std::move(piece.text), .tokens = 1, .logprobs = {}};
-  if (job.generation.generation.logprobs) delta.logprobs.push_back(logprob_of(vocab, draw));
-  job.pending.emplace_back(std::move(delta));
-  return std::move(piece.stop_sequence);
+  const PreparedGeneration& work = job.generation;
+  const std::string bytes = vocab.piece(draw.token, std::ranges::binary_search(work.visible, draw.token));
+  if (choice.watch) follow(choice, bytes);
+  std::optional<domain::TokenLogprob> logprob;
+  if (work.generation.logprobs) logprob = logprob_of(vocab, draw);
+  return choice.writer->add(bytes, std::move(logprob), job.pending);
 }
 
 void close(Choice& choice, domain::FinishReason reason, std::string stop) {
   Job& job = *choice.job;
-  if (auto rest = choice.text->finish(); !rest.empty()) {
-    job.pending.emplace_back(
-        domain::Delta{.choice = choice.index, .index = 0, .text = std::move(rest), .logprobs = {}});
-  }
-  job.pending.emplace_back(domain::BlockClosed{.choice = choice.index, .index = 0, .signature = {}});
+  choice.writer->finish(job.pending);
+  if (reason == domain::FinishReason::kStop && stop.empty() && choice.writer->called())
+    reason = domain::FinishReason::kToolCalls;
   job.pending.emplace_back(
       domain::ChoiceFinished{.choice = choice.index, .reason = reason, .stop_sequence = std::move(stop)});
   choice.stage = Choice::Stage::kDone;
   choice.sampler.reset();
   choice.matcher.reset();
+  choice.watch.reset();
+  choice.writer.reset();
   --job.choices_open;
 }
 

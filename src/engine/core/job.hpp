@@ -6,9 +6,10 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "engine/core/answer/answer_writer.hpp"
+#include "engine/core/answer/call_watch.hpp"
 #include "engine/core/inbox.hpp"
 #include "engine/core/sampling/sampler.hpp"
-#include "engine/core/text_assembler.hpp"
 
 namespace hearth::engine::core {
 
@@ -30,9 +31,12 @@ struct Choice {
   bool prefilled = false;  // its prompt was evaluated once
   bool attached = false;   // ran once, perhaps without getting far
   bool opened = false;
+  std::int32_t thought = 0;       // tokens of thinking
+  std::size_t thinking_ends = 0;  // tokens written of what ends a thinking that was too long
   std::optional<Sampler> sampler;
-  std::optional<constraint::Matcher> matcher;  // of an answer that may not be any text
-  std::optional<TextAssembler> text;
+  std::optional<constraint::Matcher> matcher;  // while the answer may not be any
+  std::optional<CallWatch> watch;              // of an answer in a format
+  std::optional<AnswerWriter> writer;
 
   [[nodiscard]] std::int32_t remaining() const { return static_cast<std::int32_t>(tokens.size()) - evaluated; }
 };
@@ -73,8 +77,8 @@ struct Job {
 // Events, in the order of domain/event.hpp.
 void start(Job& job, const ModelInfo& info);
 void open(Choice& choice);
-// A generated token: its text as far as it can be sent. Gives the stop string that it completes, if any.
-[[nodiscard]] std::string add_token(Choice& choice, const Vocab& vocab, const Draw& draw);
+// A generated token: what can be sent of it.
+[[nodiscard]] AnswerWriter::Outcome add_token(Choice& choice, const Vocab& vocab, const Draw& draw);
 // `stop`: of the client's own stop strings, or empty.
 void close(Choice& choice, domain::FinishReason reason, std::string stop);
 void finish(Job& job);

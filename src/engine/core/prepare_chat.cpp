@@ -75,6 +75,27 @@ std::optional<Fitted> fit(const TokenModel& model, const domain::ChatRequest& ch
   return best;
 }
 
+// Texts that are one token of the vocabulary; what is several tokens is visible anyway.
+domain::Tokens tokens_of(const Vocab& vocab, const std::vector<std::string>& texts) {
+  domain::Tokens out;
+  for (const auto& text : texts) {
+    const auto tokens = vocab.tokenize(text, false, true);
+    if (tokens.size() == 1 && !vocab.is_end(tokens.front())) out.push_back(tokens.front());
+  }
+  std::ranges::sort(out);
+  out.erase(std::unique(out.begin(), out.end()), out.end());
+  return out;
+}
+
+void set_format(const Vocab& vocab, const domain::ChatRequest& request, PreparedGeneration& out) {
+  out.visible = tokens_of(vocab, out.format->visible);
+  out.one_call = !request.tool_choice.parallel || request.tool_choice.mode == domain::ToolChoice::Mode::kNamed;
+  if (request.reasoning.budget_tokens && !out.format->thinking.end.empty()) {
+    out.thinking_max = request.reasoning.budget_tokens;
+    out.thinking_end = vocab.tokenize(out.format->thinking.end, false, true);
+  }
+}
+
 }  // namespace
 
 Result<Prepared> prepare(const TokenModel& model, const PrepareLimits& limits, const domain::ChatRequest& request) {
@@ -90,6 +111,8 @@ Result<Prepared> prepare(const TokenModel& model, const PrepareLimits& limits, c
     fitted = *std::move(cut);
     out.dropped = static_cast<std::int32_t>(whole - fitted.tokens.size());
   }
+  HEARTH_TRY(out.format, model.answer_format(request));
+  if (out.format) set_format(model.vocab(), request, out);
   out.model_stops = std::move(fitted.stops);
   out.prompts.push_back({.tokens = std::move(fitted.tokens), .echo = {}});
   return out;

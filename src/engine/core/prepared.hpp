@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "chat/format/answer_format.hpp"
 #include "domain/event.hpp"
 #include "domain/request.hpp"
 #include "engine/constraint/constraint.hpp"
@@ -27,7 +28,13 @@ struct PreparedGeneration {
   std::uint64_t seed = 0;  // of choice 0
   std::int32_t context_tokens = 0;
   std::int32_t dropped = 0;
-  constraint::SharedConstraint constraint;      // null: any text
+  chat::SharedAnswerFormat format;          // null: an answer is all text
+  domain::Tokens visible;                   // format->visible in the model's vocabulary, sorted
+  constraint::SharedConstraint constraint;  // of the whole answer; null: any
+  constraint::SharedConstraint call;        // of a call, from where the format says that one begins; null: any
+  bool one_call = false;
+  std::optional<std::int32_t> thinking_max;     // tokens
+  domain::Tokens thinking_end;                  // what the model is made to write then
   std::shared_ptr<const DryBreakers> breakers;  // of DRY; null where it is off
 };
 // Whole sequences, and what is made of the values that the model has for each.

@@ -29,13 +29,13 @@ ModelInfo effective_info(const TokenModel& model, const TokenEngineOptions& opti
   return info;
 }
 
-// Tokens of control give no text, so that no answer writes them by accident.
-constraint::TokenTexts texts_of(const Vocab& vocab) {
+// Tokens of control give no text, so that no answer writes them by accident; but for those that its format has.
+constraint::TokenTexts texts_of(const Vocab& vocab, const domain::Tokens& visible) {
   constraint::TokenTexts out;
   out.pieces.reserve(static_cast<std::size_t>(vocab.size()));
   for (domain::Token t = 0; t < vocab.size(); ++t) {
     const bool ends = vocab.is_end(t);
-    out.pieces.push_back(ends ? std::string() : vocab.piece(t, false));
+    out.pieces.push_back(ends ? std::string() : vocab.piece(t, std::ranges::binary_search(visible, t)));
     if (ends) out.ends.push_back(t);
   }
   return out;
@@ -109,19 +109,34 @@ class TokenEngine final : public Engine {
   [[nodiscard]] Result<Prepared> prepare_any(const domain::ClassifyRequest& request) {
     return prepare(*model_, limits_, request);
   }
-  [[nodiscard]] Result<Prepared> prepare_any(const domain::ChatRequest& request) { return prepare_generation(request); }
-  [[nodiscard]] Result<Prepared> prepare_any(const domain::CompletionRequest& request) {
-    return prepare_generation(request);
+  [[nodiscard]] Result<Prepared> prepare_any(const domain::ChatRequest& request) {
+    using Mode = domain::ToolChoice::Mode;
+    HEARTH_TRY(auto prepared, prepare(*model_, limits_, request));
+    auto& work = std::get<PreparedGeneration>(prepared);
+    const auto mode = request.tool_choice.mode;
+    const bool may_call = !request.tools.empty() && mode != Mode::kNone;
+    const constraint::AnswerShape shape{.format = work.format.get(),
+                                        .visible = work.visible,
+                                        .may_call = may_call,
+                                        .must_call = may_call && mode != Mode::kAuto};
+    HEARTH_TRY(work.constraint, compiler_.compile(request.response_format, shape));
+    if (may_call && !work.constraint) {
+      HEARTH_TRY(work.call, compiler_.compile_call(shape));
+    }
+    find_breakers(work);
+    return prepared;
   }
-  template <class R>
-  [[nodiscard]] Result<Prepared> prepare_generation(const R& request) {
+  [[nodiscard]] Result<Prepared> prepare_any(const domain::CompletionRequest& request) {
     HEARTH_TRY(auto compiled, compiler_.compile(request.response_format));
     HEARTH_TRY(auto prepared, prepare(*model_, limits_, request));
-    auto& generation = std::get<PreparedGeneration>(prepared);
-    generation.constraint = std::move(compiled);
-    const auto& sampling = generation.generation.sampling;
-    if (Dry::wanted(sampling)) generation.breakers = breakers_.find(sampling.dry.sequence_breakers);
+    auto& work = std::get<PreparedGeneration>(prepared);
+    work.constraint = std::move(compiled);
+    find_breakers(work);
     return prepared;
+  }
+  void find_breakers(PreparedGeneration& work) {
+    const auto& sampling = work.generation.sampling;
+    if (Dry::wanted(sampling)) work.breakers = breakers_.find(sampling.dry.sequence_breakers);
   }
   [[nodiscard]] Result<Prepared> prepare_any(const domain::TokenizeRequest& request) const {
     HEARTH_TRY(auto tokenized, tokenize(request));
@@ -155,7 +170,7 @@ class TokenEngine final : public Engine {
   const base::Clock& clock_;
   const ModelInfo info_;
   const PrepareLimits limits_;
-  constraint::Compiler compiler_{[this] { return texts_of(model_->vocab()); }};
+  constraint::Compiler compiler_{[this](const domain::Tokens& visible) { return texts_of(model_->vocab(), visible); }};
   DryBreakerFinder breakers_{model_->vocab()};
   base::Guarded<Stats> stats_;
   Inbox inbox_;

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "chat/format/answer_format.hpp"
 #include "engine/core/vocab.hpp"
 #include "engine/engine.hpp"
 
@@ -49,6 +50,10 @@ class TokenModel {
   // The prompt text of a conversation, by the model's template or the request's own.
   [[nodiscard]] virtual Result<RenderedChat> render(const domain::ChatRequest& chat) const = 0;
 
+  // How the answer to that prompt is to be read; null: it is all text. Errors as of chat::ChatTemplate::format.
+  [[nodiscard]] virtual Result<chat::SharedAnswerFormat> answer_format(const domain::ChatRequest&) const {
+    return chat::SharedAnswerFormat();
+  }
   // What a model that ranks wants of a query and a document, a classifier of two texts. Thread-safe.
   // REQUIRES: Task::kRerank or Task::kClassify.
   [[nodiscard]] virtual PairPrompt pair(std::string_view first, std::string_view second) const = 0;

@@ -296,6 +296,9 @@ void Loader::fill_info() {
   auto& can = info.capabilities;
   if (generates_) can.tasks.add(domain::Task::kComplete);
   if (parts_.chat) can.tasks.add(domain::Task::kChat);
+  const auto* const tooled = parts_.chat_with_tools ? &*parts_.chat_with_tools : parts_.chat ? &*parts_.chat : nullptr;
+  if (tooled != nullptr && tooled->shows_tools() && tooled->reads_tools()) can.tasks.add(domain::Task::kTools);
+  if (parts_.chat && parts_.chat->reads_thinking()) can.tasks.add(domain::Task::kThinking);
   if (head_outputs_ > 0)
     add_head_tasks(can.tasks);
   else if (options_.embeddings != Embeddings::kNever)

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "domain/template_language.hpp"
+
 namespace hearth::engine::llama {
 
 using core::BatchToken;
@@ -44,8 +46,24 @@ Result<core::RenderedChat> LlamaTokenModel::render(const domain::ChatRequest& ch
     return own->render(chat).map(finish);
   }
   if (!parts_.chat) return fail(ErrorCode::kUnsupported, parts_.chat_error, "messages");
+  return own_template(chat).render(chat).map(finish);
+}
+
+Result<chat::SharedAnswerFormat> LlamaTokenModel::answer_format(const domain::ChatRequest& chat) const {
+  // A template in Go's language says how to ask; how the model writes its answers, its own template tells.
+  const bool asks_only = domain::is_go_template(chat.template_override) && parts_.chat;
+  if (!chat.template_override.empty() && !asks_only) {
+    HEARTH_TRY(const SharedTemplate own, override_template(chat.template_override));
+    return own->format(chat);
+  }
+  if (!parts_.chat) return fail(ErrorCode::kUnsupported, parts_.chat_error, "messages");
+  return own_template(chat).format(chat);
+}
+
+// REQUIRES: there is one.
+const chat::ChatTemplate& LlamaTokenModel::own_template(const domain::ChatRequest& chat) const {
   const bool with_tools = !chat.tools.empty() && parts_.chat_with_tools.has_value();
-  return (with_tools ? *parts_.chat_with_tools : *parts_.chat).render(chat).map(finish);
+  return with_tools ? *parts_.chat_with_tools : *parts_.chat;
 }
 
 // Parsing a template costs more than rendering it, and a caller who brings one brings it every time.

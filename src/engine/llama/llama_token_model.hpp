@@ -51,6 +51,7 @@ class LlamaTokenModel final : public core::TokenModel {
   [[nodiscard]] const ModelInfo& info() const override { return parts_.info; }
   [[nodiscard]] const core::Vocab& vocab() const override { return vocab_; }
   [[nodiscard]] Result<core::RenderedChat> render(const domain::ChatRequest& chat) const override;
+  [[nodiscard]] Result<chat::SharedAnswerFormat> answer_format(const domain::ChatRequest& chat) const override;
 
   [[nodiscard]] core::PairPrompt pair(std::string_view first, std::string_view second) const override;
 
@@ -81,6 +82,7 @@ class LlamaTokenModel final : public core::TokenModel {
   void undo(std::span<const core::BatchToken> batch);
   void choose_threads(std::size_t tokens);
   [[nodiscard]] Result<SharedTemplate> override_template(const std::string& source) const;
+  [[nodiscard]] const chat::ChatTemplate& own_template(const domain::ChatRequest& chat) const;
 
   LlamaParts parts_;
   LlamaVocab vocab_;

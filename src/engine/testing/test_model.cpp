@@ -210,9 +210,12 @@ void TestModel::write_logits(const Cells& cells, std::span<float> row) const {
 domain::Token TestModel::scripted(const Cells& cells) const {
   std::string text;
   for (const auto& cell : cells) text += vocab_.piece(cell->token, false);
-  const auto open = text.rfind("<<");
-  const auto close = text.find(">>", open == std::string::npos ? text.size() : open);
+  auto open = text.rfind("<<");
+  if (open == std::string::npos) return -1;
+  while (open > 0 && text[open - 1] == '<') --open;  // a script may begin with "<" and end with ">"
+  auto close = text.find(">>", open);
   if (close == std::string::npos) return -1;
+  while (close + 2 < text.size() && text[close + 2] == '>') ++close;
   const std::string script = text.substr(open + 2, close - open - 2);
   std::string_view said = std::string_view(text).substr(close + 2);
   constexpr std::string_view kTurn = "\nassistant:";

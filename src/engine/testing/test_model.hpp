@@ -24,6 +24,8 @@ struct TestModelOptions {
   std::vector<std::string> template_stops;
   std::vector<std::string> labels;  // of a head, which it has if it can rerank or classify; without labels one output
   domain::TaskSet tasks{domain::Task::kChat, domain::Task::kComplete, domain::Task::kEmbed};
+  // How answers of chats are read; none: they are all text.
+  std::function<Result<chat::SharedAnswerFormat>(const domain::ChatRequest&)> format;
 };
 
 // The test's hand on a model that an engine owns.
@@ -55,6 +57,9 @@ class TestModel final : public core::TokenModel {
   [[nodiscard]] const ModelInfo& info() const override { return info_; }
   [[nodiscard]] const core::Vocab& vocab() const override { return vocab_; }
   [[nodiscard]] Result<core::RenderedChat> render(const domain::ChatRequest& chat) const override;
+  [[nodiscard]] Result<chat::SharedAnswerFormat> answer_format(const domain::ChatRequest& chat) const override {
+    return options_.format ? options_.format(chat) : chat::SharedAnswerFormat();
+  }
   [[nodiscard]] core::PairPrompt pair(std::string_view first, std::string_view second) const override;
   [[nodiscard]] std::int32_t sequences_max() const override { return options_.sequences; }
   [[nodiscard]] std::int32_t batch_tokens_max() const override { return options_.batch_tokens; }

@@ -85,9 +85,11 @@ void Scheduler::prepare_choice(Choice& choice) {
                          SamplerModel{.vocab = &model_.vocab(), .breakers = work.breakers});
   for (const domain::Token token : choice.tokens) choice.sampler->accept(token);
   if (work.constraint) choice.matcher.emplace(work.constraint);
-  auto stops = settings.stop;
-  stops.insert(stops.end(), work.model_stops.begin(), work.model_stops.end());
-  choice.text.emplace(std::move(stops));
+  if (work.format) choice.watch.emplace(*work.format);
+  choice.writer.emplace(
+      choice.index,
+      AnswerWriter::Rules{
+          .stops = settings.stop, .model_stops = work.model_stops, .format = work.format, .one_call = work.one_call});
 }
 
 // Gives the choice a sequence id that holds as much of its tokens as possible, its last one excepted (its logits are

@@ -6,6 +6,15 @@
 
 namespace hearth::engine::core {
 
+namespace {
+
+void only(domain::Token token, std::span<float> row) {
+  std::ranges::fill(row, -std::numeric_limits<float>::infinity());
+  row[static_cast<std::size_t>(token)] = 0;
+}
+
+}  // namespace
+
 bool Scheduler::evaluate_tokens() {
   std::int32_t prefill_tokens = std::numeric_limits<std::int32_t>::max();
   while (true) {
@@ -153,7 +162,9 @@ void Scheduler::on_output(Choice& choice, std::size_t batch_index) {
   if (!choice.prefilled) on_prefilled(choice);
   if (choice.generated_max <= 0) return end_choice(choice, domain::FinishReason::kLength, {});
   const auto row = model_.logits(batch_index);
-  if (choice.matcher) {
+  if (ends_thinking(choice)) {
+    only(job.generation.thinking_end[choice.thinking_ends++], row);
+  } else if (choice.matcher) {
     choice.matcher->mask(row);
   } else if (settings.sampling.ignore_eos) {
     for (const domain::Token t : end_tokens_)
@@ -169,14 +180,20 @@ void Scheduler::on_output(Choice& choice, std::size_t batch_index) {
   job.last_token = clock_.now();
   if (job.usage.completion == 0) job.first_token = job.last_token;
   ++stats_.generated_tokens;
-  auto stop = add_token(choice, model_.vocab(), draw);
-  if (!stop.empty()) {
-    // What the chat template asks to stop at is the model's own end, not the client's.
-    const bool asked = std::ranges::find(settings.stop, stop) != settings.stop.end();
-    end_choice(choice, domain::FinishReason::kStop, asked ? std::move(stop) : std::string());
+  auto outcome = add_token(choice, model_.vocab(), draw);
+  if (outcome.over) {
+    end_choice(choice, domain::FinishReason::kStop, std::move(outcome.stop));
   } else if (choice.generated >= choice.generated_max) {
     end_choice(choice, domain::FinishReason::kLength, {});
   }
+}
+
+// Whether the next token is one of those that end a thinking that has had its tokens.
+bool Scheduler::ends_thinking(const Choice& choice) {
+  const PreparedGeneration& work = choice.job->generation;
+  if (!work.thinking_max || !choice.watch) return false;
+  if (choice.thinking_ends > 0) return choice.thinking_ends < work.thinking_end.size();
+  return choice.watch->thinking() && choice.thought >= *work.thinking_max && !choice.writer->in_character();
 }
 
 void Scheduler::on_prefilled(Choice& choice) {

@@ -82,6 +82,7 @@ class Scheduler {
   void record();
   void sample();
   void on_output(Choice& choice, std::size_t batch_index);
+  [[nodiscard]] static bool ends_thinking(const Choice& choice);
   void on_prefilled(Choice& choice);
   void end_choice(Choice& choice, domain::FinishReason reason, std::string stop);
   void fail_model();

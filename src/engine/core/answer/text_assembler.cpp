@@ -1,4 +1,4 @@
-#include "engine/core/text_assembler.hpp"
+#include "engine/core/answer/text_assembler.hpp"
 
 #include <algorithm>
 #include <utility>
