@@ -78,7 +78,8 @@ std::string without_end(std::string answer, std::string_view plain, std::string_
   if (at == std::string_view::npos) return answer;
   const auto end = plain.substr(at + said.size());
   if (answer.ends_with(end)) answer.resize(answer.size() - end.size());
-  for (const char* const other : {"<|eom_id|>", "<｜hy_eos:opensource｜>"})  // after calls these have another one
+  for (const char* const other :
+       {"<|eom_id|>", "<|call|>", "<｜hy_eos:opensource｜>"})  // after calls these have another one
     if (answer.ends_with(other)) answer.resize(answer.size() - std::string_view(other).size());
   return answer;
 }
@@ -178,14 +179,19 @@ TEST(AnswerFormat, AnAnswerGoesOn) {
 }
 
 TEST(AnswerFormat, AnswersOfNoFormatAreText) {
-  const auto made = family("Qwen-Qwen3-0.6B.jinja");
-  const auto format = made.format(request());
-  ASSERT_TRUE(format && *format);
-  const std::string answer = "<tool_call>\nget_weather(Rome)\n</tool_call> done";
-  for (const std::size_t step : {1U, 4U, 100U}) {
-    const auto out = read(**format, answer, step);
-    EXPECT_TRUE(out.calls.empty());
-    EXPECT_NE(out.text.find("get_weather(Rome)"), std::string::npos) << out.text;
+  for (const char* const name :
+       {"Qwen-Qwen3-0.6B.jinja", "Qwen3-Coder.jinja", "meta-llama-Llama-3.1-8B-Instruct.jinja"}) {
+    SCOPED_TRACE(name);
+    const auto format = family(name).format(request());
+    ASSERT_TRUE(format && *format);
+    const std::string answer = "Look: <tool_call>\n{\"get\": weather(Rome)}\n</tool_call> done";
+    for (const std::size_t step : {1U, 4U, 100U}) {
+      const auto out = read(**format, answer, step);
+      EXPECT_TRUE(out.calls.empty());
+      EXPECT_TRUE(out.text.starts_with("Look: ")) << out.text;
+      EXPECT_NE(out.text.find("weather(Rome)}\n</tool_call> done"), std::string::npos)
+          << "by " << step << ": " << out.text;
+    }
   }
 }
 
@@ -215,6 +221,26 @@ TEST(AnswerFormat, WhatIsKnownOfTheThinking) {
   EXPECT_FALSE((*made.format(chat))->thinking.possible) << "the prompt has an empty one";
   const auto opened = *family("Qwen-QwQ-32B.jinja").format(request());
   EXPECT_TRUE(opened->thinking.opened);
+}
+
+TEST(AnswerFormat, CallsWithoutIdsGoBackToMistral) {
+  const auto made = family("mistralai-Mistral-Nemo-Instruct-2407.jinja");
+  EXPECT_TRUE((*made.format(request()))->short_ids) << "so that ours go back too";
+  for (const char* const id : {"", "abcdefghi"}) {
+    auto chat = request();
+    chat.messages.push_back({.role = domain::Role::kAssistant,
+                             .parts = {domain::ToolCallPart{.id = id, .name = "get_weather", .arguments = "{}"}}});
+    chat.messages.push_back({.role = domain::Role::kTool,
+                             .parts = {domain::ToolResultPart{.id = id, .name = "get_weather", .text = "fine"}}});
+    const auto prompt = made.render(chat);
+    ASSERT_TRUE(prompt) << prompt.error().message;
+    const auto called = prompt->prompt.rfind("\"id\": \"");
+    const auto answered = prompt->prompt.rfind("\"call_id\": \"");
+    ASSERT_TRUE(called != std::string::npos && answered != std::string::npos) << prompt->prompt;
+    const auto id_at = [&](std::size_t at, std::size_t skip) { return prompt->prompt.substr(at + skip, 10); };
+    EXPECT_EQ(id_at(called, 7), id_at(answered, 12)) << prompt->prompt;
+    EXPECT_TRUE(id_at(called, 7).ends_with('"'));
+  }
 }
 
 TEST(AnswerFormat, AToolThatCannotBeIsNamed) {

@@ -220,6 +220,7 @@ Result<SharedAnswerFormat> AnswerAnalysis::format(const domain::ChatRequest& req
       out->after_thinking = params.generation_prompt;
       out->text_begin = head.begin;
     }
+    out->short_ids = impl_->source.contains(kShortIds);
     if (!with_tools) {
       if (!out->thinking.possible && !params.supports_thinking && Impl::reads_all_as_text(*out))
         return SharedAnswerFormat();

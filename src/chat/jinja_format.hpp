@@ -2,12 +2,16 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "base/result.hpp"
 #include "chat/format/answer_format.hpp"
 #include "domain/request.hpp"
 
 namespace hearth::chat {
+
+// What Mistral's templates say of ids of calls that are not nine characters long: they refuse them.
+inline constexpr std::string_view kShortIds = "length != 9";
 
 // What llama.cpp finds out about a jinja template's answers: how a model that follows it writes its thinking and its
 // calls of tools. Thread-safe.

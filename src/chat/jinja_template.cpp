@@ -45,7 +45,8 @@ class JinjaWriter final : public PromptWriter {
     const auto can = jinja::caps_get(program_);
     traits_ = {.typed_content = can.supports_typed_content && !can.supports_string_content,
                .object_arguments = can.supports_object_arguments,
-               .thinking_field = source_.find("thinking") != std::string::npos};
+               .thinking_field = source_.contains("thinking"),
+               .needs_ids = source_.contains(kShortIds)};
     shows_tools_ = can.supports_tools;
     analysis_.emplace(source);
     for (const auto& extra : kExtraStops)

@@ -72,8 +72,10 @@ class PegReader final : public AnswerReader {
     Parsed out;
     try {
       const auto result = grammar_->rules.parse(context);
-      out.failed = result.fail();
-      out.complete = result.success();
+      // Some grammars have no end: what they leave over is as wrong as what they cannot read.
+      const bool rest = input_.find_first_not_of(" \t\r\n", result.end) != std::string::npos;
+      out.failed = result.fail() || (result.success() && rest);
+      out.complete = result.success() && !rest;
       out.read = result.end;
       map(context.ast, result, out.message);
     } catch (const std::exception&) {
@@ -138,7 +140,9 @@ class PegReader final : public AnswerReader {
 
   void give_up(const Parsed& parsed, std::vector<AnswerPiece>& out) {
     lost_ = true;
-    const std::size_t from = std::max(parsed.read, begin_);
+    // What failed may not say what it read before: if nothing was sent of it, all is text.
+    const bool said = calls_ > 0 || !text_.empty() || !thinking_.empty();
+    const std::size_t from = said ? std::max(parsed.read, begin_) : begin_;
     if (from < input_.size()) out.push_back({.kind = Kind::kText, .text = input_.substr(from), .id = {}});
   }
 

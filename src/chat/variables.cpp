@@ -1,5 +1,6 @@
 #include "chat/variables.hpp"
 
+#include <cstdint>
 #include <fmt/format.h>
 #include <map>
 #include <utility>
@@ -21,14 +22,26 @@ void write_content(json::Writer& w, std::string_view text, bool typed) {
   w.begin_array().begin_object().field("type", "text").field("text", text).end_object().end_array();
 }
 
-void write_calls(json::Writer& w, const std::vector<domain::ToolCallPart>& calls, bool as_object) {
+// For clients that have none (Ollama's): nine letters and digits, as Mistral's templates want, made of the tool's name.
+std::string id_of(const std::string& id, const std::string& name, const TemplateTraits& traits) {
+  constexpr std::size_t kLength = 9;
+  constexpr std::string_view kDigits = "0123456789abcdefghijklmnopqrstuvwxyz";
+  if (!id.empty() || !traits.needs_ids) return id;
+  std::uint64_t hash = 14695981039346656037ULL;  // FNV-1a
+  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
+  std::string out;
+  for (; out.size() < kLength; hash /= kDigits.size()) out += kDigits[hash % kDigits.size()];
+  return out;
+}
+
+void write_calls(json::Writer& w, const std::vector<domain::ToolCallPart>& calls, const TemplateTraits& traits) {
   w.key("tool_calls").begin_array();
   for (const auto& call : calls) {
     w.begin_object();
-    if (!call.id.empty()) w.field("id", call.id);
+    if (const std::string id = id_of(call.id, call.name, traits); !id.empty()) w.field("id", id);
     w.field("type", "function").key("function").begin_object().field("name", call.name).key("arguments");
     const std::string arguments = call.arguments.empty() ? "{}" : call.arguments;
-    if (as_object && json::parse(arguments))
+    if (traits.object_arguments && json::parse(arguments))
       w.raw(arguments);
     else
       w.value(arguments);
@@ -44,8 +57,11 @@ void write_message(json::Writer& w, const Entry& entry, const TemplateTraits& tr
     w.field("reasoning_content", entry.thinking);
     if (traits.thinking_field) w.field("thinking", entry.thinking);
   }
-  if (!entry.calls.empty()) write_calls(w, entry.calls, traits.object_arguments);
-  if (!entry.tool_call_id.empty()) w.field("tool_call_id", entry.tool_call_id);
+  if (!entry.calls.empty()) write_calls(w, entry.calls, traits);
+  if (entry.role == "tool") {
+    const std::string id = id_of(entry.tool_call_id, entry.tool_name, traits);
+    if (!id.empty()) w.field("tool_call_id", id);
+  }
   if (!entry.tool_name.empty()) w.field("name", entry.tool_name);
   w.end_object();
 }

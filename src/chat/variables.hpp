@@ -14,6 +14,7 @@ struct TemplateTraits {
   bool typed_content = false;     // contents as [{"type": "text", "text": ...}] instead of a string
   bool object_arguments = false;  // arguments of tool calls as an object instead of JSON text
   bool thinking_field = false;    // thinking of the history under "thinking" too
+  bool needs_ids = false;         // tool calls and results without an id are refused
 };
 
 struct PromptFrame {

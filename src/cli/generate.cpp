@@ -52,6 +52,48 @@ Result<std::string> resolve_model(const Context& context, const std::string& mod
   return entry.id();
 }
 
+namespace {
+
+// Writes an answer as it comes. Thinking is for people who watch: dim on a terminal, and nowhere else.
+class Printer {
+ public:
+  explicit Printer(bool color) : color_(color) {}
+
+  void operator()(const domain::BlockOpened& opened) {
+    kind_ = opened.kind;
+    if (thinks() && color_) write("\x1b[2m");
+  }
+  void operator()(const domain::Delta& delta) {
+    if (kind_ == domain::BlockKind::kText) text_ += delta.text;
+    if (kind_ == domain::BlockKind::kText || thinks()) write(delta.text);
+  }
+  void operator()(const domain::BlockClosed&) {
+    if (thinks()) write(color_ ? "\x1b[0m\n\n" : "\n\n");
+    kind_ = domain::BlockKind::kText;
+  }
+  void operator()(const domain::Finished&) {
+    if (!text_.ends_with('\n')) write("\n");
+  }
+  template <class Other>
+  void operator()(const Other&) {}
+
+  [[nodiscard]] std::string take_text() { return std::move(text_); }
+
+ private:
+  [[nodiscard]] bool thinks() const { return on_terminal_ && kind_ == domain::BlockKind::kThinking; }
+  static void write(std::string_view text) {
+    std::fwrite(text.data(), 1, text.size(), stdout);
+    std::fflush(stdout);
+  }
+
+  bool on_terminal_ = stdout_is_terminal();
+  bool color_;
+  domain::BlockKind kind_ = domain::BlockKind::kText;
+  std::string text_;
+};
+
+}  // namespace
+
 Result<GenerateOutcome> stream_chat(const Context& context, const sdk::Client& client, const GenerateOptions& options,
                                     const std::vector<domain::Message>& messages) {
   domain::ChatRequest request;
@@ -78,20 +120,14 @@ Result<GenerateOutcome> stream_chat(const Context& context, const sdk::Client& c
   generation.stop = options.stop;
   GenerateOutcome outcome;
   const InterruptScope interrupt;
-  HEARTH_TRY(outcome.interrupted, client.run(
-                                      request,
-                                      [&](const domain::Event& event) {
-                                        if (const auto* delta = std::get_if<domain::Delta>(&event)) {
-                                          outcome.text += delta->text;
-                                          std::fwrite(delta->text.data(), 1, delta->text.size(), stdout);
-                                          std::fflush(stdout);
-                                        } else if (const auto* finished = std::get_if<domain::Finished>(&event)) {
-                                          if (!outcome.text.ends_with('\n')) fmt::print("\n");
-                                          std::fflush(stdout);
-                                          if (context.globals.verbose) print_statistics(*finished);
-                                        }
-                                      },
-                                      interrupt.token()));
+  Printer printer(!context.globals.no_color);
+  const auto print = [&](const domain::Event& event) {
+    std::visit(printer, event);
+    if (const auto* finished = std::get_if<domain::Finished>(&event); finished != nullptr && context.globals.verbose)
+      print_statistics(*finished);
+  };
+  HEARTH_TRY(outcome.interrupted, client.run(request, print, interrupt.token()));
+  outcome.text = printer.take_text();
   if (outcome.interrupted) fmt::print("\n");
   return outcome;
 }

@@ -22,7 +22,7 @@ struct GenerateOptions {
 };
 
 struct GenerateOutcome {
-  std::string text;
+  std::string text;  // without thinking
   bool interrupted = false;
 };
 

@@ -1,6 +1,8 @@
 """Tools and thinking through every dialect's official client: models that say what they are told to, and real weights that are made to call."""
 import json
+import os
 import pathlib
+import pty
 import subprocess
 
 import anthropic
@@ -276,3 +278,29 @@ def test_anthropic_results_go_back(anthropic_client):
     results = [{"type": "tool_result", "tool_use_id": b.id, "content": "fine"} for b in first.content if b.type == "tool_use"]
     again = message(anthropic_client, model="talks", messages=[*ASK, {"role": "assistant", "content": first.content}, {"role": "user", "content": results}])
     assert again.content[0].text == SCRIPTS["talks"]
+
+
+def run_on_terminal(*command):
+    """What the program writes on a pseudo terminal."""
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.execv(command[0], [str(c) for c in command])
+    seen = b""
+    while True:
+        try:
+            piece = os.read(fd, 65536)
+        except OSError:  # the other end is closed
+            break
+        if not piece:
+            break
+        seen += piece
+    os.close(fd)
+    assert os.waitpid(pid, 0)[1] == 0, seen
+    return seen.decode().replace("\r\n", "\n")
+
+
+def test_cli_shows_thinking_to_people_alone(url):
+    command = [servers.HEARTH, "--server", url, "run", "thinks", "weather?"]
+    assert subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout == SCRIPTS["talks"] + "\n"
+    assert run_on_terminal(*command) == f"\x1b[2m{THOUGHT}\x1b[0m\n\n{SCRIPTS['talks']}\n"
+    assert run_on_terminal(command[0], "--no-color", *command[1:]) == f"{THOUGHT}\n\n{SCRIPTS['talks']}\n"

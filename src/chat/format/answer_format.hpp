@@ -58,6 +58,8 @@ class AnswerFormat {
   std::string after_thinking;  // stands between the thinking and what follows
   std::string text_begin;      // stands before a text
 
+  bool short_ids = false;  // the template takes no ids of calls but of nine characters
+
   // GBNF of calls, from the trigger on; empty: no tools, or the format has no mark that calls begin with.
   std::string call_grammar;
   std::vector<CallTrigger> triggers;

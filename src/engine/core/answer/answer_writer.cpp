@@ -10,6 +10,7 @@ namespace {
 
 using domain::BlockKind;
 
+constexpr std::size_t kShortId = 9;
 constexpr std::string_view kBlanks = " \t\r\n";
 
 std::vector<std::string> joined(std::vector<std::string> a, const std::vector<std::string>& b) {
@@ -76,6 +77,7 @@ AnswerWriter::Outcome AnswerWriter::take(std::vector<chat::AnswerPiece> pieces, 
       case Kind::kCall:
         if (called_ && rules_.one_call) return {.over = true, .stop = {}};
         called_ = true;
+        if (piece.id.empty() && rules_.format->short_ids) piece.id = base::random_id(kShortId);
         blanks_.clear();
         if (open_ == BlockKind::kToolCall) leave(out);
         enter(BlockKind::kToolCall, out, std::move(piece.id), std::move(piece.text));

@@ -162,6 +162,27 @@ TEST(AnswerWriter, OneCallIsEnoughWhereOneIsAsked) {
   }
 }
 
+TEST(AnswerWriter, IdsAreShortWhereTheTemplateWantsThem) {
+  class Nameless final : public chat::AnswerReader {
+   public:
+    std::vector<chat::AnswerPiece> feed(std::string_view) override {
+      return {{.kind = Kind::kCall, .text = "f", .id = {}}};
+    }
+    std::vector<chat::AnswerPiece> finish() override { return {}; }
+  };
+  struct Short final : chat::AnswerFormat {
+    [[nodiscard]] std::unique_ptr<chat::AnswerReader> read() const override { return std::make_unique<Nameless>(); }
+  };
+  auto format = std::make_shared<Short>();
+  EXPECT_EQ(say({.stops = {}, .model_stops = {}, .format = format}, "x", 1).blocks[0].tool_id, "")
+      << "the edge makes one";
+  format->short_ids = true;
+  const auto said = say({.stops = {}, .model_stops = {}, .format = format}, "xy", 1);
+  ASSERT_GE(said.blocks.size(), 2U);
+  EXPECT_EQ(said.blocks[0].tool_id.size(), 9U);
+  EXPECT_NE(said.blocks[0].tool_id, said.blocks[1].tool_id);
+}
+
 TEST(AnswerWriter, KnowsOfUnfinishedCharacters) {
   AnswerWriter writer(0, {});
   std::vector<domain::Event> events;
