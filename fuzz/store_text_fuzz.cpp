@@ -29,7 +29,7 @@ void read_listing(std::string_view text) {
   using namespace hearth;
   static const std::filesystem::path file =
       std::filesystem::temp_directory_path() / ("hearth-listing-fuzz-" + std::to_string(::getpid()) + ".tsv");
-  if (!base::write_file_atomically(file, fmt::format("hearth-listing 1 " HEARTH_VERSION "\n{}\nend\n", text)))
+  if (!base::write_file_atomically(file, fmt::format("hearth-listing 2 " HEARTH_VERSION "\n{}\nend\n", text)))
     std::abort();
   store::FolderCache folders;
   store::ListingCache listing(file);

@@ -174,8 +174,8 @@ void Scheduler::on_output(Choice& choice, std::size_t batch_index) {
   if (choice.matcher && !choice.matcher->accept(draw.token))
     return fail_with(
         job, Error{.code = ErrorCode::kUnsupported,
-                   .message = "no token of this model's vocabulary can continue the answer as response_format asks",
-                   .param = "response_format"});
+                   .message = "no token of this model's vocabulary can continue the answer as response_format or "
+                              "tool_choice asks"});
   if (model_.vocab().is_end(draw.token)) return end_choice(choice, domain::FinishReason::kStop, {});
   job.last_token = clock_.now();
   if (job.usage.completion == 0) job.first_token = job.last_token;
