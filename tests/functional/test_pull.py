@@ -208,6 +208,7 @@ def test_ctrl_c_keeps_what_came(puller, hub):
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130 and "what has come is kept" in err
     hub.bandwidth = None
+    until(hub.idle, "what was on its way has come")
     before = hub.bytes_sent
     puller.pull("org/slow")
     assert hub.bytes_sent - before < 8_000_000 - 500_000
@@ -240,6 +241,7 @@ def test_kills_cost_little(puller, hub, kills):
         until(lambda: hub.bytes_sent >= before + target or process.poll() is not None, "some bytes")
         process.kill()
         process.communicate()
+        until(hub.idle, "what was on its way has come")
         if not record.exists() and have:
             break  # it is complete
         killed += 1

@@ -36,10 +36,14 @@ class Hub:
 
     def __init__(self, token="hf_secret"):
         self.repositories, self.token, self.fault = {}, token, None
-        self.requests, self.bytes_sent, self.lock = [], 0, threading.Lock()
+        self.requests, self.bytes_sent, self.answering, self.lock = [], 0, 0, threading.Lock()
         self.bandwidth = None  # bytes/s of each connection
         self.endpoint = self._listen("endpoint")
         self.storage = self._listen("storage")
+
+    def idle(self):
+        """Nothing is being sent any more, not even to a client that is gone."""
+        return self.answering == 0
 
     def add(self, name, files, **how):
         self.repositories[name] = Repository(files, **how)
@@ -54,7 +58,12 @@ class Hub:
             def do_GET(self):
                 with hub.lock:
                     hub.requests.append((role, self.command, self.path, dict(self.headers)))
-                hub._serve(self, role)
+                    hub.answering += 1
+                try:
+                    hub._serve(self, role)
+                finally:
+                    with hub.lock:
+                        hub.answering -= 1
 
             do_HEAD = do_GET
 
