@@ -15,7 +15,7 @@ build: build/.setup-build
 	@cmake --preset $(PRESET) >build/configure-$(PRESET).log 2>&1 || { tail -20 build/configure-$(PRESET).log; exit 1; }
 	cmake --build --preset $(PRESET) $(BUILD_ARGS)
 
-build/.setup-%: scripts/setup scripts/packages.txt scripts/deps.env scripts/llama scripts/xgrammar scripts/xgrammar.patch scripts/fetch
+build/.setup-%: scripts/setup scripts/packages.txt scripts/deps.env scripts/llama $(wildcard scripts/llama-*.patch) scripts/xgrammar scripts/xgrammar.patch scripts/fetch
 	scripts/setup $*
 	@mkdir -p build && touch $@
 
@@ -58,7 +58,7 @@ bench-store: build
 	bench/models
 
 bench-peers: build/.setup-dev
-	scripts/llama llama-server llama-bench llama-batched-bench
+	scripts/llama --plain llama-server llama-bench llama-batched-bench
 
 ember:
 	scripts/ember/make

@@ -4,7 +4,7 @@ import argparse, http.client, json, os, pathlib, resource, signal, statistics, s
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BIN = ROOT / "build/release/bin"
 STORIES = ROOT.parent / "shared/models/stories260K.gguf"
-LLAMA = pathlib.Path(subprocess.run([ROOT / "scripts/llama", "--print"], capture_output=True, text=True, check=True).stdout.strip())
+LLAMA = pathlib.Path(subprocess.run([ROOT / "scripts/llama", "--plain", "--print"], capture_output=True, text=True, check=True).stdout.strip())
 RAW = {"machine": {"cpu": next((l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), "?"),
                    "cores": os.cpu_count(), "kernel": os.uname().release}, "rows": {}}
 RAISED = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

@@ -95,6 +95,7 @@ class Candidates {
   }
   void keep(std::size_t count);
   void keep_from(float least);
+  [[nodiscard]] std::size_t find_mass(std::size_t begin, double p);
   template <class Order>
   void sort_to(std::size_t count, const Order& order);
 

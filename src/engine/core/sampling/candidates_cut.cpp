@@ -4,6 +4,11 @@
 #include "engine/core/sampling/softmax.hpp"
 
 namespace hearth::engine::core {
+namespace {
+
+constexpr std::size_t kFlat = 256;  // where so many do not have the mass, a great part of the vocabulary may be needed
+
+}  // namespace
 
 void Candidates::cut_top_k(std::size_t count) {
   if (count < items_.size()) sort_to(count, before);
@@ -15,11 +20,34 @@ void Candidates::cut_top_p(double p, std::size_t min_keep) {
   double mass = 0;
   std::size_t kept = 0;
   while (kept < items_.size()) {
+    if (kept >= kFlat && kept >= sorted_ && kept >= min_keep) return keep(find_mass(kept, p - mass));
     if (kept >= sorted_) sort_to(std::max(kSoftmaxBlock, kept * 4), before);  // most of the mass is in a few tokens
     mass += static_cast<double>(items_[kept++].p);
     if (mass >= p && kept >= min_keep) break;
   }
   keep(mass < p ? counted() : std::max(kept, min_keep));
+}
+
+// Where the most probable of the items from `begin` on, brought to the front but not sorted, have the mass `p`: halves
+// what is left, so that a flat distribution takes no sorting of the vocabulary. counted(): nowhere.
+std::size_t Candidates::find_mass(std::size_t begin, double p) {
+  std::size_t end = items_.size();
+  const auto at = [this](std::size_t i) { return items_.begin() + static_cast<std::ptrdiff_t>(i); };
+  bool found = false;
+  while (begin < end) {
+    const std::size_t middle = begin + (end - begin) / 2;
+    std::nth_element(at(begin), at(middle), at(end), before);
+    double mass = 0;
+    for (std::size_t i = begin; i <= middle; ++i) mass += static_cast<double>(items_[i].p);
+    if (mass >= p) {
+      found = true;
+      end = middle;
+    } else {
+      p -= mass;
+      begin = middle + 1;
+    }
+  }
+  return found ? begin + 1 : counted();
 }
 
 void Candidates::cut_min_p(double p, std::size_t min_keep) {

@@ -10,6 +10,17 @@ namespace hearth::engine::core {
 
 using domain::SamplerStage;
 
+namespace {
+
+constexpr std::size_t kMassBlock = 512;
+
+std::span<const float> mass_block(std::span<const float> row, std::size_t index) {
+  const std::size_t begin = index * kMassBlock;
+  return row.subspan(begin, std::min(kMassBlock, row.size() - begin));
+}
+
+}  // namespace
+
 Sampler::Sampler(const domain::Sampling& settings, std::uint64_t seed, std::int32_t vocab_size, SamplerModel model)
     : settings_(settings),
       seed_(seed),
@@ -114,8 +125,9 @@ bool Sampler::ends_greedily() const {
 }
 
 void Sampler::reserve() {
-  if (way_ != Way::kChain) return;
   auto count = static_cast<std::size_t>(vocab_size_);
+  if (way_ == Way::kWhole) masses_.resize((count + kMassBlock - 1) / kMassBlock);
+  if (way_ != Way::kChain) return;
   if (stages_.size() > of_row_ && stages_[of_row_] == SamplerStage::kTopK &&
       static_cast<std::size_t>(settings_.top_k) <= kHeapMost)
     count = std::min(count, static_cast<std::size_t>(settings_.top_k));
@@ -199,37 +211,32 @@ domain::Token Sampler::draw() {
   return last;
 }
 
+// First the block, by the blocks' masses, then the token in it. What rounding leaves over falls to the last possible
+// one.
 domain::Token Sampler::draw_from_all(std::span<const float> row) {
   const float most = max_of(row);
   if (most == kImpossible) return 0;
   const float scale = stages_.size() > of_row_ ? scale_of(settings_.temperature) : 1.0F;
   double sum = 0;
-  const auto each_block = [&](auto&& visit) {
-    for (std::size_t i = 0; i < row.size(); i += kSoftmaxBlock) {
-      const auto block = row.subspan(i, std::min(kSoftmaxBlock, row.size() - i));
-      if (!visit(i, block, sum_exp(block, most, scale))) return;
-    }
-  };
-  each_block([&sum](std::size_t, auto, double mass) {
-    sum += mass;
-    return true;
-  });
+  for (std::size_t i = 0; i < masses_.size(); ++i) sum += masses_[i] = sum_exp(mass_block(row, i), most, scale);
   double left = uniform() * sum;
-  std::size_t last = 0;
-  each_block([&](std::size_t begin, std::span<const float> block, double mass) {
-    left -= mass;
-    if (mass > 0) last = begin + index_of_max(block);  // for a rest that rounding left over
-    if (left >= 0) return true;
-    left += mass;
-    for (std::size_t i = 0; i < block.size() && left >= 0; ++i) {
-      const auto p = static_cast<double>(exp_of((block[i] - most) * scale));
-      if (p <= 0) continue;
-      left -= p;
-      last = begin + i;
-    }
-    return false;
-  });
-  return static_cast<domain::Token>(last);
+  std::size_t drawn = 0;
+  for (std::size_t i = 0; i < masses_.size(); ++i) {
+    if (masses_[i] <= 0) continue;
+    drawn = i;
+    if (left < masses_[i]) break;
+    left -= masses_[i];
+  }
+  const auto block = mass_block(row, drawn);
+  drawn *= kMassBlock;
+  std::size_t token = drawn;
+  for (std::size_t i = 0; i < block.size() && left >= 0; ++i) {
+    const auto p = static_cast<double>(exp_of((block[i] - most) * scale));
+    if (p <= 0) continue;
+    left -= p;
+    token = drawn + i;
+  }
+  return static_cast<domain::Token>(token);
 }
 
 void Sampler::add_logprobs(std::span<const float> row, std::int32_t count, Draw& out) const {

@@ -85,7 +85,8 @@ class Sampler {
   std::optional<Mirostat> mirostat_;
   std::optional<AdaptiveP> adaptive_;
   Candidates candidates_;
-  bool shaped_ = false;  // candidates_ are those of the token that comes next
+  std::vector<double> masses_;  // of the row's blocks, where nothing is cut
+  bool shaped_ = false;         // candidates_ are those of the token that comes next
 };
 
 }  // namespace hearth::engine::core

@@ -47,7 +47,16 @@ float max_of(std::span<const float> row) {
 }
 
 std::size_t index_of_max(std::span<const float> row) {
-  return static_cast<std::size_t>(std::ranges::find(row, max_of(row)) - row.begin());
+  float most = kImpossible;
+  std::size_t best = 0;
+  for (std::size_t block = 0; block < row.size(); block += kSoftmaxBlock) {
+    const float here = max_of(row.subspan(block, std::min(kSoftmaxBlock, row.size() - block)));
+    if (here <= most) continue;
+    most = here;
+    best = block;
+  }
+  const auto from = row.subspan(best);
+  return best + static_cast<std::size_t>(std::ranges::find(from, most) - from.begin());
 }
 
 void make_finite(std::span<float> row) {
