@@ -40,6 +40,7 @@ class Splitter {
     const auto named = names_.find(part.id);
     out_.push_back({.role = "tool",
                     .content = part.text,
+                    .has_content = true,
                     .thinking = {},
                     .calls = {},
                     .tool_call_id = part.id,
@@ -47,8 +48,8 @@ class Splitter {
     begin(role);
   }
   bool said(std::string& where, const std::string& text) { return touched_ = true, where += text, true; }
-  bool take(const domain::TextPart& part) { return said(current_.content, part.text); }
-  bool take(const domain::RefusalPart& part) { return said(current_.content, part.text); }
+  bool take(const domain::TextPart& part) { return current_.has_content = said(current_.content, part.text); }
+  bool take(const domain::RefusalPart& part) { return current_.has_content = said(current_.content, part.text); }
   bool take(const domain::ThinkingPart& part) { return said(current_.thinking, part.text); }
   bool take(const domain::ToolCallPart& part) {
     touched_ = true;

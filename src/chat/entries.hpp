@@ -13,6 +13,7 @@ namespace hearth::chat {
 struct Entry {
   std::string role;
   std::string content;
+  bool has_content = false;  // a text was said, be it empty
   std::string thinking;
   std::vector<domain::ToolCallPart> calls;
   std::string tool_call_id;

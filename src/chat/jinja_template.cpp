@@ -1,5 +1,6 @@
 #include "chat/jinja_template.hpp"
 
+#include <algorithm>
 #include <exception>
 #include <jinja/caps.h>
 #include <jinja/lexer.h>
@@ -32,6 +33,17 @@ std::string complaint_of(std::string_view what) {
   return base::to_valid_utf8(base::trim(what).substr(0, kLongest));
 }
 
+// Whether it asks if a message has a content at all, as DeepSeek's do: they show calls only of messages that have none.
+// Others would write "None".
+bool knows_null_content(std::string_view source) {
+  constexpr std::string_view kFields[] = {".content", "['content']", "[\"content\"]"};
+  constexpr std::string_view kTests[] = {" is none", " is not none"};
+  return std::ranges::any_of(kFields, [&](std::string_view field) {
+    return std::ranges::any_of(
+        kTests, [&](std::string_view test) { return source.contains(std::string(field) + std::string(test)); });
+  });
+}
+
 class JinjaWriter final : public PromptWriter {
  public:
   JinjaWriter(std::string bos, std::string eos) : bos_(std::move(bos)), eos_(std::move(eos)) {}
@@ -46,7 +58,8 @@ class JinjaWriter final : public PromptWriter {
     traits_ = {.typed_content = can.supports_typed_content && !can.supports_string_content,
                .object_arguments = can.supports_object_arguments,
                .thinking_field = source_.contains("thinking"),
-               .needs_ids = source_.contains(kShortIds)};
+               .needs_ids = source_.contains(kShortIds),
+               .null_content = knows_null_content(source_)};
     shows_tools_ = can.supports_tools;
     analysis_.emplace(source);
     for (const auto& extra : kExtraStops)

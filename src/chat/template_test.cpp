@@ -123,6 +123,44 @@ TEST(Template, ArgumentsAreVariables) {
   EXPECT_EQ(chat.render(r).error().param, "template_arguments.messages");
 }
 
+// DeepSeek's templates show calls only of messages that have no content; others would write "None".
+TEST(Template, AMessageThatOnlyCallsHasNoContentForTemplatesThatAsk) {
+  const std::string calls = "{% if m.tool_calls %}({{ m.tool_calls[0].function.name }}){% endif %}";
+  const auto asks = make("{% for m in messages %}[{% if m['content'] is none %}" + calls +
+                         "{% else %}{{ m['content'] }}{% endif %}]{% endfor %}");
+  const auto prints = make("{% for m in messages %}[{{ m['content'] }}" + calls + "]{% endfor %}");
+  const domain::ToolCallPart call{"c1", "f", "{}"};
+  const auto silent = request({text(Role::kUser, "x"), message(Role::kAssistant, {call}), text(Role::kUser, "y")});
+  EXPECT_EQ(rendered(asks, silent), "[x][(f)][y]");
+  EXPECT_EQ(rendered(prints, silent), "[x][(f)][y]");
+  const auto talks = request({text(Role::kUser, "x"), message(Role::kAssistant, {domain::TextPart{"so"}, call})});
+  EXPECT_EQ(rendered(asks, talks), "[x][so]");
+}
+
+// What llama.cpp's engine learns of scripts/llama.patch.
+TEST(Template, ExpressionsMeanWhatTheyMeanInJinja) {
+  struct Case {
+    const char* source;
+    const char* expected;
+  };
+  const Case cases[] = {
+      {"{{ 7 // 2 }} {{ -7 // 2 }} {{ 7.5 // 2 }}", "3 -4 3.0"},
+      {"{{ 7 % 4 }} {{ -7 % 4 }} {{ 7 % -4 }}", "3 1 -1"},
+      {"{{ 2 ** 3 }} {{ 2 * 2 ** 3 }} {{ 2 ** -1 }}", "8 16 0.5"},
+      {"{{ 'größe' | length }} {{ 'größe'[2] }} {{ 'größe'[-2] }} {{ 'größe'[1:3] }} {{ 'äb'[::-1] }}", "5 ö ß rö bä"},
+      {"{% for c in 'né€' %}{{ loop.index }}{{ c }}{{ '' if loop.last else ',' }}{% endfor %}", "1n,2é,3€"},
+      {"{% for c in 'abc' if c is not string %}x{% else %}nothing{% endfor %}", "nothing"},
+      {"{% for c in '' %}x{% else %}empty{% endfor %}", "empty"},
+      {"{{ ['q'] * 2 }} {{ 2 * [1, 'a'] }} {{ [] * 3 }}", "['q', 'q'] [1, 'a', 1, 'a'] []"},
+      {"{{ ['b', 'a', 'B', 'a', 1, 1] | unique | join(',') }}", "b,a,1"},
+      {"{{ '%s is %d%% of %s' | format('n', 3, 'x') }} {{ 'a{}'.format('b') }}", "n is 3% of x ab"},
+  };
+  for (const auto& c : cases) EXPECT_EQ(rendered(make(c.source), request({text(Role::kUser, "x")})), c.expected);
+  for (const char* impossible : {"{{ 1 // 0 }}", "{{ 1 % 0 }}", "{{ 1 / 0 }}", "{{ 10 ** 40 }}",
+                                 "{{ '%d' | format('x') }}", "{{ '%s' | format }}", "{{ '%x' | format(1) }}"})
+    EXPECT_FALSE(make(impossible).render(request({text(Role::kUser, "x")}))) << impossible;
+}
+
 TEST(Template, ComplaintsAreErrors) {
   const auto raising = make("{{ raise_exception('Only users may speak') }}").render(request({text(Role::kUser, "x")}));
   ASSERT_FALSE(raising);

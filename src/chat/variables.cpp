@@ -52,7 +52,10 @@ void write_calls(json::Writer& w, const std::vector<domain::ToolCallPart>& calls
 
 void write_message(json::Writer& w, const Entry& entry, const TemplateTraits& traits) {
   w.begin_object().field("role", entry.role);
-  write_content(w, entry.content, traits.typed_content);
+  if (traits.null_content && !entry.calls.empty() && !entry.has_content && entry.content.empty())
+    w.key("content").null();
+  else
+    write_content(w, entry.content, traits.typed_content);
   if (!entry.thinking.empty()) {
     w.field("reasoning_content", entry.thinking);
     if (traits.thinking_field) w.field("thinking", entry.thinking);

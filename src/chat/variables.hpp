@@ -15,6 +15,7 @@ struct TemplateTraits {
   bool object_arguments = false;  // arguments of tool calls as an object instead of JSON text
   bool thinking_field = false;    // thinking of the history under "thinking" too
   bool needs_ids = false;         // tool calls and results without an id are refused
+  bool null_content = false;      // messages that are nothing but calls have none as their content, not an empty text
 };
 
 struct PromptFrame {

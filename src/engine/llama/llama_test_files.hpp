@@ -51,6 +51,10 @@ class GgufFile {
     gguf_set_arr_data(gguf_.get(), key.c_str(), GGUF_TYPE_FLOAT32, values.data(), values.size());
     return *this;
   }
+  GgufFile& bytes(const std::string& key, const std::vector<std::int8_t>& values) {
+    gguf_set_arr_data(gguf_.get(), key.c_str(), GGUF_TYPE_INT8, values.data(), values.size());
+    return *this;
+  }
   // Around `middle`; `rows` 0: one row.
   GgufFile& tensor(const std::string& name, std::int64_t width, std::int64_t rows = 0, float middle = 0,
                    float spread = 0.3F, ggml_type type = GGML_TYPE_F32) {

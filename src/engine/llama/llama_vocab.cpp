@@ -35,9 +35,9 @@ domain::Tokens LlamaVocab::tokenize(std::string_view text, bool add_bos, bool sp
   // llama.cpp counts in 32 bits; longer texts are over every limit anyway, and an empty result is refused by the
   // caller.
   if (text.size() > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max() / 2)) return {};
-  const auto length = static_cast<std::int32_t>(text.size());
   auto tokens = filled<domain::Tokens>(text.size() / 2 + 16, [&](llama_token* data, std::int32_t capacity) {
-    return llama_tokenize(vocab_, text.data(), length, data, capacity, add_bos, special);
+    return llama_tokenize(vocab_, text.data(), static_cast<std::int32_t>(text.size()), data, capacity, add_bos,
+                          special);
   });
   const llama_token bos = llama_vocab_bos(vocab_);
   if (add_bos && llama_vocab_get_add_bos(vocab_) && tokens.size() > 1 && tokens[0] == bos && tokens[1] == bos)
@@ -57,6 +57,13 @@ std::string LlamaVocab::detokenize(const domain::Tokens& tokens) const {
   known.reserve(tokens.size());
   for (const domain::Token token : tokens) {
     if (has(token)) known.push_back(token);
+  }
+  // These tokens are bytes and nothing else; llama_detokenize would take the blanks before marks out of old models'
+  // texts.
+  if (llama_vocab_type(vocab_) == LLAMA_VOCAB_TYPE_BPE) {
+    std::string text;
+    for (const domain::Token token : known) text += piece(token, true);
+    return text;
   }
   // The blank that the tokenizer adds stands after BOS, where llama.cpp would not look for it.
   std::string head;

@@ -48,7 +48,8 @@ bool Scheduler::evaluate_embeddings() {
 std::size_t Scheduler::embed_budget() const {
   const auto budget = static_cast<double>(std::min(step_tokens_, batch_tokens_));
   const bool streams = std::ranges::any_of(running_, [](const Choice* c) { return !c->job->paused; });
-  if (!streams || step_time_.count() <= 0 || embed_token_ <= 0) return static_cast<std::size_t>(budget);
+  if (!streams || step_time_.count() <= 0) return static_cast<std::size_t>(budget);
+  if (embed_token_ <= 0) return static_cast<std::size_t>(std::min(budget, double{StepPace::kChunk}));  // it tells
   return static_cast<std::size_t>(std::min(budget, static_cast<double>(step_time_.count()) / embed_token_));
 }
 

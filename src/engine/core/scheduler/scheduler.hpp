@@ -18,7 +18,13 @@ namespace hearth::engine::core {
 
 // The engine thread's half of a token engine: which requests run, what each step evaluates, what the clients get.
 // Jobs are ordered by arrival, where a priority counts as having come kPriorityLead earlier or later: what is urgent
-// goes first, and nothing waits for ever. A choice (one answer of a job) runs while it has a sequence id; at
+// goes first, and nothing waits for ever.
+// How long: between two tokens of an answer lies at most one step of tokens and one of embeddings, whatever arrives. A
+// step of tokens takes step_limit at most, or what the streams and StepPace::kLeast tokens of prompts take where that
+// is longer; while costs are learnt (the first prompts of a new depth) twice step_time, or the streams and
+// StepPace::kChunk tokens. A step of embeddings takes about step_time, or its only input. Two things may hold an answer
+// up longer: its own reader, and a KV cache without room. With low priority one begins when what came up to twice
+// kPriorityLead later with high priority has begun. A choice (one answer of a job) runs while it has a sequence id; at
 // most `parallel` choices that are not paused run at once. What finished stays cached under its id until the id or its
 // cells are needed. REQUIRES: all references outlive it; info.capabilities.slots is the number of choices that run at
 // once.
