@@ -47,6 +47,7 @@ if(HEARTH_LLAMA)
   if(NOT EXISTS "${llama_dir}/.done")
     message(FATAL_ERROR "llama.cpp is not built in ${llama_dir}: run scripts/setup first")
   endif()
+  get_filename_component(HEARTH_LLAMA_BUILD "${llama_dir}" NAME)  # saved states are of one build only
   add_library(hearth_llama_cpp INTERFACE)
   target_include_directories(hearth_llama_cpp SYSTEM INTERFACE
     "${llama_dir}/source/include" "${llama_dir}/source/ggml/include")

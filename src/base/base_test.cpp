@@ -46,6 +46,16 @@ TEST(Bytes, Human) {
   EXPECT_EQ(human(8_GiB), "8.6 GB");
 }
 
+TEST(Bytes, SizesAreRead) {
+  EXPECT_EQ(parse_bytes("0"), 0_MiB);
+  EXPECT_EQ(parse_bytes("1073741824"), 1_GiB);
+  EXPECT_EQ(parse_bytes("512MiB"), 512_MiB);
+  EXPECT_EQ(parse_bytes("1.5 GB"), Bytes{1'500'000'000});
+  EXPECT_EQ(parse_bytes("2tb"), Bytes{2'000'000'000'000});
+  for (const auto* bad : {"", "MB", "-1", "12XB", "1 2", "much", "99999999999TB"})
+    EXPECT_EQ(parse_bytes(bad), std::nullopt) << bad;
+}
+
 TEST(Clock, Durations) {
   EXPECT_EQ(parse_duration("5m"), 5min);
   EXPECT_EQ(parse_duration("1h30m"), 90min);

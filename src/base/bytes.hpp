@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace hearth::base {
 
@@ -19,5 +21,8 @@ constexpr Bytes operator""_GiB(unsigned long long n) { return {n << 30}; }
 
 // "1.4 GB": decimal units with at most three significant digits, as file managers show sizes.
 [[nodiscard]] std::string human(Bytes bytes);
+
+// "512MiB", "1.5 GB", "0", "1073741824"; nothing for anything else.
+[[nodiscard]] std::optional<Bytes> parse_bytes(std::string_view text);
 
 }  // namespace hearth::base

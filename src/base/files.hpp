@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -19,6 +20,9 @@ namespace hearth::base {
 
 // The same, readable for its owner alone.
 [[nodiscard]] Result<void> write_private_file(const std::filesystem::path& path, std::string_view content);
+// The same, from pieces that need not lie side by side in memory.
+[[nodiscard]] Result<void> write_private_file(const std::filesystem::path& path,
+                                              std::span<const std::string_view> pieces);
 
 // The same without waiting for the disk: a kill of this process leaves the old or the new content, a power failure may
 // leave neither.

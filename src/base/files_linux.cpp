@@ -63,26 +63,30 @@ enum class Wait { kForDisk, kNot };
 constexpr mode_t kPublic = 0644;
 constexpr mode_t kPrivate = 0600;
 
-Result<void> write_temp(const std::filesystem::path& temp, std::string_view content, Wait wait, mode_t mode) {
+using Pieces = std::span<const std::string_view>;
+
+Result<void> write_temp(const std::filesystem::path& temp, Pieces pieces, Wait wait, mode_t mode) {
   const Fd fd(::open(temp.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
   if (!fd.ok()) return io_error("cannot write", temp, errno);
-  while (!content.empty()) {
-    const auto n = ::write(fd.get(), content.data(), content.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return io_error("cannot write", temp, errno);
-    content.remove_prefix(static_cast<std::size_t>(n));
+  for (std::string_view piece : pieces) {
+    while (!piece.empty()) {
+      const auto n = ::write(fd.get(), piece.data(), piece.size());
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) return io_error("cannot write", temp, errno);
+      piece.remove_prefix(static_cast<std::size_t>(n));
+    }
   }
   if (wait == Wait::kForDisk && ::fsync(fd.get()) != 0) return io_error("cannot write", temp, errno);
   return {};
 }
 
-Result<void> replace(const std::filesystem::path& path, std::string_view content, Wait wait, mode_t mode = kPublic) {
+Result<void> replace(const std::filesystem::path& path, Pieces pieces, Wait wait, mode_t mode = kPublic) {
   std::error_code error;
   const auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
   std::filesystem::create_directories(folder, error);
   if (error) return fail(ErrorCode::kIo, fmt::format("cannot make folder {}: {}", folder.string(), error.message()));
   const auto temp = folder / fmt::format(".{}.{}.tmp", path.filename().string(), random_id(8));
-  auto written = write_temp(temp, content, wait, mode);
+  auto written = write_temp(temp, pieces, wait, mode);
   if (written && ::rename(temp.c_str(), path.c_str()) != 0) written = io_error("cannot write", path, errno);
   if (!written) {
     ::unlink(temp.c_str());
@@ -94,13 +98,16 @@ Result<void> replace(const std::filesystem::path& path, std::string_view content
 }  // namespace
 
 Result<void> write_file_atomically(const std::filesystem::path& path, std::string_view content) {
-  return replace(path, content, Wait::kForDisk);
+  return replace(path, std::span(&content, 1), Wait::kForDisk);
 }
 Result<void> write_private_file(const std::filesystem::path& path, std::string_view content) {
-  return replace(path, content, Wait::kForDisk, kPrivate);
+  return replace(path, std::span(&content, 1), Wait::kForDisk, kPrivate);
+}
+Result<void> write_private_file(const std::filesystem::path& path, std::span<const std::string_view> pieces) {
+  return replace(path, pieces, Wait::kForDisk, kPrivate);
 }
 Result<void> replace_file(const std::filesystem::path& path, std::string_view content) {
-  return replace(path, content, Wait::kNot);
+  return replace(path, std::span(&content, 1), Wait::kNot);
 }
 
 Result<void> sync_file(const std::filesystem::path& path) {

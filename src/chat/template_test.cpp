@@ -137,7 +137,7 @@ TEST(Template, AMessageThatOnlyCallsHasNoContentForTemplatesThatAsk) {
   EXPECT_EQ(rendered(asks, talks), "[x][so]");
 }
 
-// What llama.cpp's engine learns of scripts/llama.patch.
+// What llama.cpp's engine learns of scripts/llama-templates.patch.
 TEST(Template, ExpressionsMeanWhatTheyMeanInJinja) {
   struct Case {
     const char* source;

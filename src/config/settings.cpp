@@ -35,6 +35,8 @@ std::string problem_with(const Setting& setting, const std::string& text) {
     case Kind::kFlag: return parse_flag(text) ? "" : fmt::format("must be true or false, not '{}'", text);
     case Kind::kDuration:
       return base::parse_duration(text) ? "" : fmt::format("must be a duration such as 30s, 5m or -1, not '{}'", text);
+    case Kind::kBytes:
+      return base::parse_bytes(text) ? "" : fmt::format("must be a size such as 512MiB, 2GB or 0, not '{}'", text);
     case Kind::kChoice: {
       const auto choices = base::split(setting.choices, '|');
       const bool known = std::ranges::any_of(choices, [&](auto c) { return base::equals_ignore_case(c, text); });
@@ -159,6 +161,7 @@ bool Settings::flag(std::string_view key) const { return parse_flag(text(key)).v
 std::chrono::nanoseconds Settings::duration(std::string_view key) const {
   return base::parse_duration(text(key)).value_or(std::chrono::nanoseconds{});
 }
+base::Bytes Settings::bytes(std::string_view key) const { return base::parse_bytes(text(key)).value_or(base::Bytes{}); }
 const std::vector<std::string>& Settings::list(std::string_view key) const { return at(key).texts; }
 Source Settings::source(std::string_view key) const { return at(key).source; }
 

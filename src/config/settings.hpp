@@ -10,11 +10,12 @@
 #include <string_view>
 #include <vector>
 
+#include "base/bytes.hpp"
 #include "base/result.hpp"
 
 namespace hearth::config {
 
-enum class Kind { kText, kInteger, kFlag, kDuration, kList, kChoice };
+enum class Kind { kText, kInteger, kFlag, kDuration, kBytes, kList, kChoice };
 
 // One setting, declared once: key in the file ("server.port"), variable ("HEARTH_SERVER_PORT"), flag ("--port"), help.
 // The command line, `hearth config` and docs/settings.md are made from this table.
@@ -57,6 +58,7 @@ class Settings {
   [[nodiscard]] long long integer(std::string_view key) const;
   [[nodiscard]] bool flag(std::string_view key) const;
   [[nodiscard]] std::chrono::nanoseconds duration(std::string_view key) const;
+  [[nodiscard]] base::Bytes bytes(std::string_view key) const;
   [[nodiscard]] const std::vector<std::string>& list(std::string_view key) const;
   [[nodiscard]] Source source(std::string_view key) const;
   // For people: secrets masked, lists joined.

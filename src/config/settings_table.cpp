@@ -241,6 +241,25 @@ constexpr std::array kSettings{
             .help = "how long an engine step should take while answers stream: long prompts are taken in by chunks "
                     "that fit; 0 = "
                     "about 300ms, -1 = as long as it takes"},
+    Setting{.key = "engine.prefix_cache_memory",
+            .kind = Kind::kBytes,
+            .fallback = "1GiB",
+            .flag = "--prefix-cache-memory",
+            .metavar = "SIZE",
+            .help = "memory per model for beginnings of conversations that the KV cache has no room for; 0 = none"},
+    Setting{.key = "engine.prefix_cache_dir",
+            .kind = Kind::kText,
+            .fallback = "",
+            .flag = "--prefix-cache-dir",
+            .metavar = "DIR",
+            .help = "folder to which these go when that memory is full or a model is unloaded; they are found again "
+                    "after a restart (default: none)"},
+    Setting{.key = "engine.prefix_cache_disk",
+            .kind = Kind::kBytes,
+            .fallback = "16GiB",
+            .flag = "--prefix-cache-disk",
+            .metavar = "SIZE",
+            .help = "how much all models may keep in that folder; what was used longest ago goes first"},
 };
 
 }  // namespace
@@ -261,7 +280,7 @@ std::string settings_markdown() {
       "(`~/.config/hearth/config.yaml`), which beats the default. `hearth config` shows what is in effect and where it "
       "comes from.\n"
       "In the file a key such as `server.port` is `port` below `server`. Durations are written `30s`, `5m`, `1h30m`; "
-      "`-1` is for ever.\n\n"
+      "`-1` is for ever. Sizes are written `512MiB`, `2GB`.\n\n"
       "| key | default | flag of `hearth serve` | variable | what |\n| --- | --- | --- | --- | --- |\n";
   for (const auto& s : kSettings) {
     const std::string flag =

@@ -44,6 +44,14 @@ struct Stats {
   std::uint64_t requests_cancelled = 0;
   std::uint64_t steps_after_cancel = 0;  // steps in which a cancelled sequence still took part; must stay 0
   std::uint64_t step_nanoseconds = 0;    // time inside the model
+  std::uint64_t prefix_hits = 0;         // sequences that began with tokens from the cache, wherever those were
+  std::uint64_t prefix_saves = 0;        // from the KV cache to memory, checkpoints included
+  std::uint64_t prefix_restores = 0;     // the other way
+  std::uint64_t prefix_reads = 0;        // from disk to memory
+  std::uint64_t prefix_evictions = 0;    // saved ones lost for want of room
+  std::uint64_t prefix_nanoseconds = 0;  // of the engine thread, to save and restore
+  std::uint64_t prefix_memory_bytes = 0;
+  std::uint64_t prefix_disk_bytes = 0;  // of this model
   std::uint32_t running = 0;
   std::uint32_t waiting = 0;
   std::uint32_t paused = 0;  // by slow readers

@@ -105,6 +105,10 @@ std::string write_stats(const engine::Stats& s) {
   w.field("requests_finished", s.requests_finished).field("requests_failed", s.requests_failed);
   w.field("requests_cancelled", s.requests_cancelled).field("steps_after_cancel", s.steps_after_cancel);
   w.field("step_nanoseconds", s.step_nanoseconds).field("running", s.running).field("waiting", s.waiting);
+  w.field("prefix_hits", s.prefix_hits).field("prefix_saves", s.prefix_saves);
+  w.field("prefix_restores", s.prefix_restores).field("prefix_reads", s.prefix_reads);
+  w.field("prefix_evictions", s.prefix_evictions).field("prefix_nanoseconds", s.prefix_nanoseconds);
+  w.field("prefix_memory_bytes", s.prefix_memory_bytes).field("prefix_disk_bytes", s.prefix_disk_bytes);
   w.field("paused", s.paused)
       .field("slots", s.slots)
       .field("kv_cells", s.kv_cells)

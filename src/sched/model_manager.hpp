@@ -34,6 +34,9 @@ struct ManagerOptions {
   std::int32_t nice = 0;                   // of the compute threads
   std::int32_t batch_tokens = 0;           // 0 = the runner's default
   std::chrono::milliseconds step_time{0};  // of a step beside answers that stream; 0 = chosen, -1 = no bound
+  base::Bytes prefix_memory{};             // of each runner, for prefixes outside the KV cache; 0 = none
+  std::filesystem::path prefix_folder;     // where they go when that is full; empty: nowhere
+  base::Bytes prefix_disk{};               // of all runners, in that folder
   std::int32_t max_loaded = 0;             // models loaded at once; 0 = as many as fit in memory
   std::chrono::nanoseconds keep_alive = std::chrono::minutes(5);
   std::chrono::milliseconds load_timeout = std::chrono::minutes(10);

@@ -40,6 +40,14 @@ Result<RunnerStats> read_runner_stats(std::string_view text) {
                read("requests_cancelled", s.requests_cancelled);
                read("steps_after_cancel", s.steps_after_cancel);
                read("step_nanoseconds", s.step_nanoseconds);
+               read("prefix_hits", s.prefix_hits);
+               read("prefix_saves", s.prefix_saves);
+               read("prefix_restores", s.prefix_restores);
+               read("prefix_reads", s.prefix_reads);
+               read("prefix_evictions", s.prefix_evictions);
+               read("prefix_nanoseconds", s.prefix_nanoseconds);
+               read("prefix_memory_bytes", s.prefix_memory_bytes);
+               read("prefix_disk_bytes", s.prefix_disk_bytes);
                read("running", s.running);
                read("waiting", s.waiting);
                read("paused", s.paused);

@@ -28,6 +28,14 @@ struct RunnerStats {
   std::uint64_t requests_cancelled = 0;
   std::uint64_t steps_after_cancel = 0;
   std::uint64_t step_nanoseconds = 0;
+  std::uint64_t prefix_hits = 0;
+  std::uint64_t prefix_saves = 0;
+  std::uint64_t prefix_restores = 0;
+  std::uint64_t prefix_reads = 0;
+  std::uint64_t prefix_evictions = 0;
+  std::uint64_t prefix_nanoseconds = 0;
+  std::uint64_t prefix_memory_bytes = 0;
+  std::uint64_t prefix_disk_bytes = 0;
   std::uint64_t running = 0;
   std::uint64_t waiting = 0;
   std::uint64_t paused = 0;

@@ -33,6 +33,15 @@ std::vector<std::string> runner_arguments(const ManagerOptions& options, const S
   add("--nice", options.nice);
   if (options.batch_tokens > 0) add("--batch", options.batch_tokens);
   add("--step-ms", static_cast<std::int32_t>(options.step_time.count()));
+  const auto add_text = [&](const char* flag, std::string value) {
+    out.emplace_back(flag);
+    out.push_back(std::move(value));
+  };
+  add_text("--prefix-memory", std::to_string(options.prefix_memory.count));
+  if (!options.prefix_folder.empty()) {
+    add_text("--prefix-folder", options.prefix_folder.string());
+    add_text("--prefix-disk", std::to_string(options.prefix_disk.count));
+  }
   if (options.debug) out.emplace_back("--debug");
   return out;
 }

@@ -38,6 +38,10 @@ sched::ManagerOptions manager_options(const config::Settings& s, const store::Ho
   o.batch_tokens = static_cast<std::int32_t>(s.integer("engine.batch"));
   const auto step_time = s.duration("engine.step_time");
   o.step_time = step_time == base::kForever ? std::chrono::milliseconds(-1) : to_ms(step_time);
+  o.prefix_memory = s.bytes("engine.prefix_cache_memory");
+  if (const auto& folder = s.text("engine.prefix_cache_dir"); !folder.empty())
+    o.prefix_folder = std::filesystem::absolute(base::expand_user(folder));
+  o.prefix_disk = s.bytes("engine.prefix_cache_disk");
   o.max_loaded = static_cast<std::int32_t>(s.integer("engine.max_loaded"));
   o.keep_alive = s.duration("engine.keep_alive");
   o.debug = base::equals_ignore_case(s.text("log.level"), "DEBUG");

@@ -138,6 +138,10 @@ int main(int argc, char** argv) {
   app.add_option("--batch", model.batch_tokens, "token budget of one step");
   std::int32_t step_ms = 0;
   app.add_option("--step-ms", step_ms, "how long a step should take while answers stream; 0 = chosen, -1 = no bound");
+  auto& prefixes = arguments.engine.prefix_cache;
+  app.add_option("--prefix-memory", prefixes.memory.count, "bytes for prefixes outside the KV cache; 0 = none");
+  app.add_option("--prefix-folder", prefixes.folder, "where they go when that is full; empty: nowhere");
+  app.add_option("--prefix-disk", prefixes.disk.count, "bytes of all of them in that folder");
   app.add_flag("--debug", arguments.debug, "log at DEBUG");
   CLI11_PARSE(app, argc, argv);
   arguments.engine.parallel = model.parallel;

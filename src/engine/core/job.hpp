@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -31,6 +32,8 @@ struct Choice {
   bool prefilled = false;  // its prompt was evaluated once
   bool attached = false;   // ran once, perhaps without getting far
   bool opened = false;
+  bool fetched = false;           // what is saved of its prompt was asked from the disk, once
+  std::vector<Position> stops;    // where checkpoints are to be taken: its prompt is evaluated up to each
   std::int32_t thought = 0;       // tokens of thinking
   std::size_t thinking_ends = 0;  // tokens written of what ends a thinking that was too long
   std::optional<Sampler> sampler;
@@ -38,7 +41,11 @@ struct Choice {
   std::optional<CallWatch> watch;              // of an answer in a format
   std::optional<AnswerWriter> writer;
 
-  [[nodiscard]] std::int32_t remaining() const { return static_cast<std::int32_t>(tokens.size()) - evaluated; }
+  // What can be evaluated before something else is to be done with the sequence.
+  [[nodiscard]] std::int32_t remaining() const {
+    const auto all = static_cast<Position>(tokens.size());
+    return (stops.empty() ? all : std::min(stops.front(), all)) - evaluated;
+  }
 };
 
 // One request from admission to its last event, and the events that its sink has not taken yet.

@@ -1,6 +1,7 @@
 #include "engine/core/prefix_index.hpp"
 
 #include <algorithm>
+#include <functional>
 
 namespace hearth::engine::core {
 
@@ -59,7 +60,6 @@ void PrefixIndex::share(SequenceId from, SequenceId to, std::int32_t length) {
   target.tokens.assign(source.tokens.begin(), source.tokens.begin() + length);
   target.cells.assign(source.cells.begin(), source.cells.begin() + length);
   for (const std::size_t cell : target.cells) hold(cell, true);
-  at(from).touched = ++clock_;
 }
 
 void PrefixIndex::cache(SequenceId id) {
@@ -90,6 +90,15 @@ std::optional<SequenceId> PrefixIndex::least_recent() const {
     if (!oldest || residents_[i].touched < at(*oldest).touched) oldest = static_cast<SequenceId>(i);
   }
   return oldest;
+}
+
+std::vector<SequenceId> PrefixIndex::cached() const {
+  std::vector<SequenceId> out;
+  for (SequenceId id = 0; id < sequences(); ++id) {
+    if (is_cached(id)) out.push_back(id);
+  }
+  std::ranges::sort(out, std::greater{}, [this](SequenceId id) { return at(id).touched; });
+  return out;
 }
 
 std::size_t PrefixIndex::new_cell() {

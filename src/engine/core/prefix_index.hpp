@@ -31,15 +31,21 @@ class PrefixIndex {
   [[nodiscard]] bool any_free() const;
   void append(SequenceId id, std::span<const domain::Token> tokens);
   void trim(SequenceId id, std::int32_t length);
-  // `to` shares the first `length` tokens of `from`. REQUIRES: `to` is in use and empty.
+  // `to` shares the first `length` tokens of `from`, which is no use of the rest of it. REQUIRES: `to` is in use and
+  // empty.
   void share(SequenceId from, SequenceId to, std::int32_t length);
   // In use -> cached (free if empty); cached -> in use; any -> free and empty.
   void cache(SequenceId id);
   void reuse(SequenceId id);
   void release(SequenceId id);
 
+  [[nodiscard]] std::int32_t sequences() const { return static_cast<std::int32_t>(residents_.size()); }
+  [[nodiscard]] bool is_cached(SequenceId id) const { return at(id).use == Use::kCached; }
+  [[nodiscard]] const domain::Tokens& tokens(SequenceId id) const { return at(id).tokens; }
   // The cached sequence that was used longest ago.
   [[nodiscard]] std::optional<SequenceId> least_recent() const;
+  // The cached sequences, what was used last first.
+  [[nodiscard]] std::vector<SequenceId> cached() const;
   [[nodiscard]] std::int32_t length(SequenceId id) const { return static_cast<std::int32_t>(at(id).tokens.size()); }
   [[nodiscard]] std::int32_t cells_used() const { return cells_used_; }
   [[nodiscard]] std::int32_t cells_in_use() const { return cells_in_use_; }  // by sequences that are not just cached

@@ -122,5 +122,18 @@ TEST(PrefixIndex, CellsAddUp) {
   }
 }
 
+// Every prompt begins with the same token of many models: what only shares that with others is not used by them.
+TEST(PrefixIndex, ToShareABeginningIsNoUseOfTheRest) {
+  PrefixIndex index(4);
+  for (const domain::Token last : {7, 8}) {
+    const auto id = index.acquire().value_or(-1);
+    index.append(id, domain::Tokens{1, 2, last});
+    index.cache(id);
+  }
+  index.share(0, index.acquire().value_or(-1), 2);
+  EXPECT_EQ(index.least_recent(), 0);
+  EXPECT_EQ(index.cached(), (std::vector<SequenceId>{1, 0}));
+}
+
 }  // namespace
 }  // namespace hearth::engine::core

@@ -6,6 +6,7 @@
 
 #include "base/clock.hpp"
 #include "base/log.hpp"
+#include "engine/core/prefix/prefix_store.hpp"
 #include "engine/core/token_model.hpp"
 #include "engine/engine.hpp"
 
@@ -19,6 +20,7 @@ struct TokenEngineOptions {
   std::chrono::milliseconds step_time{0};
   std::chrono::milliseconds step_limit{0};  // what it may take where smaller chunks would waste the machine
   std::int32_t context_tokens = 0;          // per conversation; 0 = what the model was loaded with
+  PrefixCacheOptions prefix_cache;
 };
 
 // The one loop of every token engine: continuous batching under a token budget, prefix reuse, sampling, stop strings,

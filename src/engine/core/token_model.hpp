@@ -35,13 +35,19 @@ enum class DecodeStatus {
   kFailed,   // the model is unusable
 };
 
+// What of a sequence's state is saved.
+enum class StatePart {
+  kWhole,      // all that the sequence needs to go on
+  kUncuttable  // only what cannot be cut back to fewer tokens: recurrent state, the cells of a sliding window
+};
+
 struct RenderedChat {
   std::string prompt;
   std::vector<std::string> stops;  // further stop strings that the template asks for
 };
 
 // What a scheduler needs of a token model: the seam between engine/core (one loop for all) and an engine (llama,
-// openvino). decode, logits, embed, embedding, remove, copy: engine thread only. The rest is thread-safe.
+// openvino). decode, logits, embed, embedding, remove, copy, states: engine thread only. The rest is thread-safe.
 class TokenModel {
  public:
   virtual ~TokenModel() = default;
@@ -85,6 +91,19 @@ class TokenModel {
   virtual bool remove(SequenceId sequence, Position from, Position to) = 0;
   // `to` shares positions [0, end) of `from`. REQUIRES: can_share_prefixes(), `to` empty.
   virtual void copy(SequenceId from, SequenceId to, Position end) = 0;
+
+  // States of sequences, for a cache outside the KV cache. Whatever changes the meaning of a saved state, as text:
+  // engine and its version, the model's digest, types and layout of the cache. Empty: only this process can use them.
+  [[nodiscard]] virtual std::string state_key() const { return {}; }
+  [[nodiscard]] virtual std::size_t state_bytes(SequenceId, StatePart) { return 0; }
+  // Replaces `out`. false: that did not work.
+  [[nodiscard]] virtual bool save(SequenceId, StatePart, std::string& /*out*/) { return false; }
+  // The sequence holds what it held when this state was saved after its first `length` tokens. kUncuttable takes it
+  // back to that. REQUIRES: kWhole: it is empty; kUncuttable: it begins with these tokens. false: it did not work, and
+  // the sequence is to be removed.
+  [[nodiscard]] virtual bool restore(SequenceId, StatePart, std::string_view /*state*/, Position /*length*/) {
+    return false;
+  }
   // Any thread: makes a running decode return kAborted soon (best effort).
   virtual void interrupt() = 0;
 };

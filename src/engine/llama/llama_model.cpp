@@ -225,7 +225,12 @@ Result<void> Loader::make_contexts() {
   if (!parts_.threadpool) return refuse(ErrorCode::kModelLoadFailed, "no threads could be started");
   const LoadCapture told;
   if (generates_) {
-    parts_.context.reset(llama_init_from_model(parts_.model.get(), context_params()));
+    const auto params = context_params();
+    parts_.context.reset(llama_init_from_model(parts_.model.get(), params));
+    parts_.path = options_.path;
+    parts_.cache_layout =
+        fmt::format("{}/{} flash {} unified {} window {}", ggml_type_name(params.type_k), ggml_type_name(params.type_v),
+                    static_cast<int>(params.flash_attn_type), params.kv_unified, params.swa_full);
     if (!parts_.context) return refuse(ErrorCode::kModelLoadFailed, told.reason("llama.cpp could not make a context"));
     llama_attach_threadpool(parts_.context.get(), parts_.threadpool.get(), parts_.threadpool.get());
     // An encoder whose file does not say so.

@@ -32,6 +32,8 @@ struct LlamaParts {
   std::optional<chat::ChatTemplate> chat_with_tools;  // where the file has one of its own for tools
   std::string chat_error;                             // why there is no chat template
   ModelInfo info;
+  std::string path;
+  std::string cache_layout;  // types of the KV cache and what else changes its bytes
   EmbedderOptions embedding;
   std::optional<PairFormat> pair_format;  // of a model with a head
   bool pair_types = false;                // it tells the second text of a pair from the first
@@ -69,6 +71,11 @@ class LlamaTokenModel final : public core::TokenModel {
 
   bool remove(core::SequenceId sequence, core::Position from, core::Position to) override;
   void copy(core::SequenceId from, core::SequenceId to, core::Position end) override;
+  [[nodiscard]] std::string state_key() const override;
+  [[nodiscard]] std::size_t state_bytes(core::SequenceId sequence, core::StatePart part) override;
+  [[nodiscard]] bool save(core::SequenceId sequence, core::StatePart part, std::string& out) override;
+  [[nodiscard]] bool restore(core::SequenceId sequence, core::StatePart part, std::string_view state,
+                             core::Position length) override;
   void interrupt() override { parts_.interrupted->store(true, std::memory_order_relaxed); }
 
  private:

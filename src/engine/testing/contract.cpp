@@ -15,6 +15,7 @@ void EngineContract::SetUp() {
   detail::link_limits();
   detail::link_formats();
   detail::link_encoders();
+  detail::link_prefixes();
   make({.parallel = 4, .step_tokens = 64});
 }
 
@@ -48,6 +49,12 @@ Error EngineContract::refusal(domain::Request request) {
   auto ticket = engine_->submit(std::move(request), std::make_shared<TestSink>());
   EXPECT_FALSE(ticket);
   return ticket ? Error{.message = "was not refused"} : ticket.error();
+}
+
+EngineContract::Client EngineContract::submit_and_run(domain::Request request) {
+  auto client = submit(std::move(request));
+  run();
+  return client;
 }
 
 void EngineContract::run() {

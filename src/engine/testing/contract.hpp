@@ -56,6 +56,8 @@ class EngineContract : public ::testing::TestWithParam<EngineFactory> {
   bool run_until(const std::function<bool()>& done);
   // The whole answer to a request that runs alone on a refresh()ed engine.
   domain::Answer answer(domain::Request request);
+  // On this engine, beside nothing else.
+  Client submit_and_run(domain::Request request);
   // Fails the test if the stream is not complete and in order.
   domain::Answer answer_of(const Client& client, std::int32_t choices = 1);
 
@@ -84,6 +86,7 @@ void link_control();
 void link_limits();
 void link_formats();
 void link_encoders();
+void link_prefixes();
 }  // namespace detail
 
 }  // namespace hearth::engine::testing

@@ -6,7 +6,7 @@
 namespace hearth::engine::testing {
 namespace {
 
-EngineFactory factory(std::string name, TestModelOptions options) {
+EngineFactory factory(std::string name, TestModelOptions options, base::Bytes saved = {}) {
   struct Parts {
     base::SystemClock clock;
     base::NullLog log;
@@ -14,26 +14,33 @@ EngineFactory factory(std::string name, TestModelOptions options) {
   };
   auto parts = std::make_shared<Parts>();
   const bool shares = options.shares_prefixes;
-  return {.name = std::move(name),
-          .make =
-              [parts, options = std::move(options)](const core::TokenEngineOptions& engine) {
-                parts->control = std::make_shared<TestControl>();
-                return core::make_token_engine(std::make_unique<TestModel>(options, parts->control), engine,
-                                               parts->clock, parts->log);
-              },
-          .prompt_for = TestModel::prompt_for,
-          .reuses_prefixes = shares,
-          .check =
-              [parts] {
-                std::string out;
-                for (const auto& misuse : parts->control->misuses()) out += misuse + "; ";
-                return out;
-              }};
+  return {
+      .name = std::move(name),
+      .make =
+          [parts, options = std::move(options), saved](core::TokenEngineOptions engine) {
+            if (engine.prefix_cache.tokens_min == core::PrefixCacheOptions{}.tokens_min) {  // not the test's subject
+              engine.prefix_cache.memory = saved;
+              engine.prefix_cache.tokens_min = 4;
+            }
+            parts->control = std::make_shared<TestControl>();
+            return core::make_token_engine(std::make_unique<TestModel>(options, parts->control), engine, parts->clock,
+                                           parts->log);
+          },
+      .prompt_for = TestModel::prompt_for,
+      .reuses_prefixes = shares,
+      .check =
+          [parts] {
+            std::string out;
+            for (const auto& misuse : parts->control->misuses()) out += misuse + "; ";
+            return out;
+          }};
 }
 
 const auto kShapes = ::testing::Values(
     factory("Test", {}), factory("FewCells", {.kv_cells = 700}), factory("FewSequences", {.sequences = 4}),
-    factory("SmallBatches", {.batch_tokens = 7}), factory("Recurrent", {.shares_prefixes = false}));
+    factory("SmallBatches", {.batch_tokens = 7}), factory("Recurrent", {.shares_prefixes = false}),
+    factory("FewSequencesSaved", {.sequences = 4, .kv_cells = 700}, {20'000}),
+    factory("RecurrentSaved", {.sequences = 4, .shares_prefixes = false}, {20'000}));
 INSTANTIATE_TEST_SUITE_P(Test, EngineContract, kShapes, factory_name);
 
 using domain::Task;

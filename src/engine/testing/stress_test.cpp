@@ -3,6 +3,7 @@
 #include <random>
 #include <thread>
 
+#include "engine/testing/folder.hpp"
 #include "engine/testing/harness.hpp"
 
 namespace hearth::engine::testing {
@@ -77,6 +78,17 @@ void check_against_alone(const TestModelOptions& model, const Sent& sent) {
   ASSERT_EQ(got.usage.completion, expected.usage.completion);
 }
 
+// Of a few sequences, with or without a disk, or none.
+core::PrefixCacheOptions random_cache(Random& random, const std::filesystem::path& folder) {
+  if (random.one_in(3)) return {};
+  core::PrefixCacheOptions out{.memory = {random.below(4000)}, .folder = {}, .disk = {}, .tokens_min = 4};
+  if (random.one_in(2)) {
+    out.folder = folder;
+    out.disk = {1000 + random.below(10'000)};
+  }
+  return out;
+}
+
 void stress(std::uint64_t seed) {
   SCOPED_TRACE(seed);
   Random random(seed);
@@ -85,9 +97,11 @@ void stress(std::uint64_t seed) {
   model.kv_cells = static_cast<std::int32_t>(250 + random.below(600));
   model.sequences = static_cast<std::int32_t>(2 + random.below(8));
   model.context_tokens = 200;
+  const Folder folder;
   Harness h(model, {.parallel = static_cast<std::int32_t>(1 + random.below(6)),
                     .queue = 20,
-                    .step_tokens = static_cast<std::int32_t>(8 + random.below(60))});
+                    .step_tokens = static_cast<std::int32_t>(8 + random.below(60)),
+                    .prefix_cache = random_cache(random, folder.path())});
   h.control->on_batch = [&random](std::uint64_t, auto) {
     return random.one_in(40) ? DecodeStatus::kAborted : DecodeStatus::kOk;
   };

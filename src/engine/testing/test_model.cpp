@@ -1,6 +1,8 @@
 #include "engine/testing/test_model.hpp"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <fmt/format.h>
 #include <limits>
 #include <utility>
@@ -20,6 +22,14 @@ std::uint64_t mix(std::uint64_t x) {  // splitmix64
 float noise(std::uint64_t x) {
   return static_cast<float>(mix(x) >> 40U) / static_cast<float>(1U << 23U) - 1.0F;
 }  // [-1, 1)
+
+template <class T>
+T take(std::string_view& in) {
+  std::array<char, sizeof(T)> bytes{};
+  std::copy_n(in.begin(), bytes.size(), bytes.begin());
+  in.remove_prefix(bytes.size());
+  return std::bit_cast<T>(bytes);
+}
 
 }  // namespace
 
@@ -94,15 +104,19 @@ bool TestModel::store(const core::BatchToken& token) {
     broken(fmt::format("sequence {} has {} tokens and gets position {}", token.sequence, cells.size(), token.position));
     return false;
   }
+  add_cell(cells, token.token);
+  ++control_->tokens;
+  return true;
+}
+
+void TestModel::add_cell(Cells& cells, domain::Token token) {
   const std::uint64_t before = cells.empty() ? 1 : cells.back()->history;
-  const auto history = mix(before * 31 + static_cast<std::uint64_t>(token.token));
+  const auto history = mix(before * 31 + static_cast<std::uint64_t>(token));
   ++control_->cells_used;
-  cells.emplace_back(new Cell{.token = token.token, .history = history}, [control = control_](const Cell* cell) {
+  cells.emplace_back(new Cell{.token = token, .history = history}, [control = control_](const Cell* cell) {
     --control->cells_used;
     delete cell;
   });
-  ++control_->tokens;
-  return true;
 }
 
 DecodeStatus TestModel::decode(std::span<const core::BatchToken> batch) {
@@ -184,6 +198,39 @@ void TestModel::copy(core::SequenceId from, core::SequenceId to, core::Position 
     return broken(fmt::format("copy({}, {}, {}) from {} to {} tokens", from, to, end, source.size(), target.size()));
   }
   target.assign(source.begin(), source.begin() + end);
+}
+
+std::size_t TestModel::state_bytes(core::SequenceId sequence, core::StatePart part) {
+  const std::size_t cells = sequences_[static_cast<std::size_t>(sequence)].size();
+  return part == core::StatePart::kWhole ? cells * sizeof(domain::Token) : sizeof(std::uint64_t);
+}
+
+// The whole: the tokens. What cannot be cut: the hash of the last one's history.
+bool TestModel::save(core::SequenceId sequence, core::StatePart part, std::string& out) {
+  const Cells& cells = sequences_[static_cast<std::size_t>(sequence)];
+  out.clear();
+  if (cells.empty()) return broken("a state of nothing"), false;
+  const auto put = [&](const auto& value) { out.append(reinterpret_cast<const char*>(&value), sizeof value); };
+  if (part == core::StatePart::kUncuttable) return put(cells.back()->history), true;
+  for (const auto& cell : cells) put(cell->token);
+  return true;
+}
+
+bool TestModel::restore(core::SequenceId sequence, core::StatePart part, std::string_view state,
+                        core::Position length) {
+  Cells& cells = sequences_[static_cast<std::size_t>(sequence)];
+  const auto count = static_cast<std::size_t>(length);
+  if (part == core::StatePart::kWhole) {
+    if (!cells.empty()) return broken("a state restored over another"), false;
+    if (state.size() != count * sizeof(domain::Token) || control_->cells_used + length > options_.kv_cells)
+      return broken(fmt::format("a state of {} bytes for {} tokens", state.size(), length)), false;
+    while (!state.empty()) add_cell(cells, take<domain::Token>(state));
+    return true;
+  }
+  if (cells.size() < count || cells[count - 1]->history != take<std::uint64_t>(state))
+    return broken(fmt::format("a checkpoint of other {} tokens", length)), false;
+  cells.resize(count);
+  return true;
 }
 
 void TestModel::interrupt() {

@@ -20,7 +20,8 @@ struct TestModelOptions {
   std::int32_t context_tokens = 512;
   std::int32_t embedding_dimensions = 16;
   bool shares_prefixes = true;
-  bool strict_template = false;  // the first message after system messages must be the user's
+  std::string state_key = "test";  // empty: of no use elsewhere
+  bool strict_template = false;    // the first message after system messages must be the user's
   std::vector<std::string> template_stops;
   std::vector<std::string> labels;  // of a head, which it has if it can rerank or classify; without labels one output
   domain::TaskSet tasks{domain::Task::kChat, domain::Task::kComplete, domain::Task::kEmbed};
@@ -72,6 +73,11 @@ class TestModel final : public core::TokenModel {
   [[nodiscard]] std::span<const float> embedding(core::SequenceId sequence) override;
   bool remove(core::SequenceId sequence, core::Position from, core::Position to) override;
   void copy(core::SequenceId from, core::SequenceId to, core::Position end) override;
+  [[nodiscard]] std::string state_key() const override { return options_.state_key; }
+  [[nodiscard]] std::size_t state_bytes(core::SequenceId sequence, core::StatePart part) override;
+  [[nodiscard]] bool save(core::SequenceId sequence, core::StatePart part, std::string& out) override;
+  [[nodiscard]] bool restore(core::SequenceId sequence, core::StatePart part, std::string_view state,
+                             core::Position length) override;
   void interrupt() override;
 
  private:
@@ -83,6 +89,7 @@ class TestModel final : public core::TokenModel {
   void broken(std::string what);
   [[nodiscard]] core::DecodeStatus begin(std::span<const core::BatchToken> batch, std::size_t most);
   bool store(const core::BatchToken& token);
+  void add_cell(Cells& cells, domain::Token token);
   void add_vector(std::vector<float>& values, const core::BatchToken& token, domain::Pooling pooling) const;
   void write_logits(const Cells& cells, std::span<float> row) const;
   [[nodiscard]] domain::Token scripted(const Cells& cells) const;

@@ -37,6 +37,7 @@ void Scheduler::admit() {
       // The others of a prompt share what its first one evaluates.
       const Choice& first = job->choices[choice.prompt * n];
       if (&choice != &first && !first.prefilled) continue;
+      if (waits_for_disk(choice)) continue;
       if (!admit_choice(choice)) return;
       --slots;
     }
@@ -46,7 +47,7 @@ void Scheduler::admit() {
 bool Scheduler::admit_choice(Choice& choice) {
   prepare_choice(choice);
   const auto usable = std::span(choice.tokens).first(choice.tokens.size() - 1);
-  if (!fits(choice, index_.best(usable, !shares_prefixes_))) return false;
+  if (!fits(choice, resident_match(usable))) return false;
   attach(choice);
   if (choice.sequence < 0) return false;
   leave_queue(*choice.job);
@@ -97,27 +98,13 @@ void Scheduler::prepare_choice(Choice& choice) {
 void Scheduler::attach(Choice& choice) {
   const auto usable = std::span(choice.tokens).first(choice.tokens.size() - 1);
   if (!index_.any_free() && !index_.least_recent() && !demote_paused()) return;
-  const auto match = index_.best(usable, !shares_prefixes_);
-  const auto victim = index_.any_free() ? std::nullopt : index_.least_recent();
-  std::int32_t length = match.length;
-  if (length > 0 && match.cached && (match.whole || victim == match.sequence)) {
-    choice.sequence = match.sequence;
-    index_.reuse(choice.sequence);
-    if (!match.whole && !model_.remove(choice.sequence, length, -1)) {
-      model_.remove(choice.sequence, 0, -1);
-      length = 0;
-    }
-    index_.trim(choice.sequence, length);
-  } else {
-    choice.sequence = take_id();
-    if (choice.sequence < 0) return;
-    if (length > 0) {
-      model_.copy(match.sequence, choice.sequence, length);
-      index_.share(match.sequence, choice.sequence, length);
-    }
-  }
-  choice.evaluated = length;
-  const std::int32_t cached = std::min(length, choice.prompt_tokens);
+  const auto match = resident_match(usable);
+  if (!restore_saved(choice, usable, match.length)) reuse_resident(choice, match);
+  if (choice.sequence < 0) return;
+  choice.evaluated = index_.length(choice.sequence);
+  plan_checkpoints(choice);
+  const std::int32_t cached = std::min(choice.evaluated, choice.prompt_tokens);
+  stats_.prefix_hits += cached > 0 ? 1 : 0;
   stats_.cached_prompt_tokens += static_cast<std::uint64_t>(cached);
   // The usage counts a prompt once: its first choice, when that first runs.
   const bool first = choice.index % choice.job->generation.generation.n == 0;
@@ -127,12 +114,16 @@ void Scheduler::attach(Choice& choice) {
 // A free id, if need be that of a cached or a paused sequence; -1 if all ids run.
 SequenceId Scheduler::take_id() {
   if (!index_.any_free() && !evict_one() && !(demote_paused() && evict_one())) return -1;
-  return index_.acquire().value_or(-1);
+  const SequenceId id = index_.acquire().value_or(-1);
+  if (id >= 0) checkpoints_.set(id, {});
+  return id;
 }
 
 bool Scheduler::evict_one() {
   const auto oldest = index_.least_recent();
   if (!oldest) return false;
+  save_out(*oldest, 0);
+  checkpoints_.set(*oldest, {});
   model_.remove(*oldest, 0, -1);
   index_.release(*oldest);
   return true;

@@ -129,9 +129,9 @@ void Scheduler::rewind() {
   for (const Share& share : shares_) {
     Choice& choice = *eligible_[share.index];
     if (model_.remove(choice.sequence, choice.evaluated, -1)) continue;
-    model_.remove(choice.sequence, 0, -1);
-    index_.trim(choice.sequence, 0);
-    choice.evaluated = 0;
+    const Checkpoint* const before = checkpoints_.best(choice.sequence, choice.evaluated);
+    if (before == nullptr || !cut(choice.sequence, before->length)) empty(choice.sequence);
+    choice.evaluated = index_.length(choice.sequence);
   }
 }
 
@@ -143,6 +143,7 @@ void Scheduler::record() {
     const std::int32_t of_prompt = std::clamp(choice.prompt_tokens - choice.evaluated, 0, share.tokens);
     stats_.prompt_tokens += static_cast<std::uint64_t>(of_prompt);
     choice.evaluated += share.tokens;
+    take_checkpoint(choice);
   }
 }
 

@@ -4,6 +4,14 @@
 #include <utility>
 
 namespace hearth::engine::core {
+namespace {
+
+PrefixStore make_store(const TokenModel& model, const PrefixCacheOptions& options, base::Log& log) {
+  if (model.kv_cells() == 0) return {{}, "", log};
+  return {options, options.folder.empty() ? std::string() : model.state_key(), log};
+}
+
+}  // namespace
 
 Scheduler::Scheduler(Parts parts, const TokenEngineOptions& options)
     : model_(parts.model),
@@ -18,6 +26,8 @@ Scheduler::Scheduler(Parts parts, const TokenEngineOptions& options)
       step_time_(options.step_time),
       shares_prefixes_(parts.model.can_share_prefixes()),
       index_(std::max(parts.model.sequences_max(), 1)),
+      store_(make_store(parts.model, options.prefix_cache, parts.log)),
+      checkpoints_(index_.sequences()),
       pace_(options.step_time, options.step_limit) {
   const Vocab& vocab = model_.vocab();
   for (domain::Token t = 0; t < vocab.size(); ++t) {
@@ -30,6 +40,7 @@ Scheduler::Scheduler(Parts parts, const TokenEngineOptions& options)
 
 bool Scheduler::step() {
   bool worked = take_mail();
+  store_.poll();
   if (!broken_) {
     admit();
     const bool embed_first = embeds() && embed_turn_;
@@ -38,6 +49,10 @@ bool Scheduler::step() {
         embed_first ? evaluate_embeddings() || evaluate_tokens() : evaluate_tokens() || evaluate_embeddings();
     worked = worked || evaluated;
     if (evaluated) ++stats_.steps;
+  }
+  if (!worked && store_.reading()) {  // a request waits for that, and nobody else for the engine
+    store_.wait();
+    worked = true;
   }
   deliver();
   sweep();
@@ -52,6 +67,7 @@ void Scheduler::shut_down() {
   fail_all(Error{.code = ErrorCode::kShuttingDown, .message = "the model was unloaded while it worked on the request"});
   deliver();
   sweep();
+  save_all();
   publish();
 }
 
@@ -161,6 +177,11 @@ void Scheduler::publish() {
   const auto busy = static_cast<std::uint32_t>(std::max(active(), 0));
   stats_.running = busy;
   stats_.paused = static_cast<std::uint32_t>(std::ranges::count_if(jobs_, [](const auto& job) { return job->paused; }));
+  store_.set_aside(checkpoints_.bytes());
+  stats_.prefix_reads = store_.reads();
+  stats_.prefix_evictions = store_.evictions();
+  stats_.prefix_memory_bytes = store_.memory_bytes();
+  stats_.prefix_disk_bytes = store_.disk_bytes();
   stats_.kv_cells_used = static_cast<std::uint32_t>(index_.cells_used());
   published_.with([this](Stats& out) { out = stats_; });
   inbox_.set_pace({.idle_slots = std::max(parallel_ - static_cast<std::int32_t>(busy), 0),

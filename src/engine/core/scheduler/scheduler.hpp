@@ -9,6 +9,8 @@
 #include "base/log.hpp"
 #include "engine/core/inbox.hpp"
 #include "engine/core/job.hpp"
+#include "engine/core/prefix/checkpoints.hpp"
+#include "engine/core/prefix/prefix_store.hpp"
 #include "engine/core/prefix_index.hpp"
 #include "engine/core/scheduler/step_pace.hpp"
 #include "engine/core/scheduler/step_plan.hpp"
@@ -78,6 +80,19 @@ class Scheduler {
   void requeue(Choice& choice, bool keep_cached);
   [[nodiscard]] std::int32_t active() const;
 
+  // prefixes.cpp: what is kept outside the KV cache, and how much of a prompt is known
+  void reuse_resident(Choice& choice, const PrefixIndex::Match& match);
+  [[nodiscard]] PrefixIndex::Match resident_match(std::span<const domain::Token> prompt) const;
+  [[nodiscard]] bool waits_for_disk(Choice& choice);
+  bool restore_saved(Choice& choice, std::span<const domain::Token> prompt, std::int32_t resident);
+  [[nodiscard]] bool cut(SequenceId id, std::int32_t length);
+  void empty(SequenceId id);
+  void save_out(SequenceId id, std::int32_t except);
+  void save_all();
+  void plan_checkpoints(Choice& choice);
+  void take_checkpoint(Choice& choice);
+  [[nodiscard]] bool may_checkpoint() const { return !shares_prefixes_ && store_.enabled(); }
+
   // evaluate.cpp: generation
   bool evaluate_tokens();
   void plan(std::int32_t prefill_tokens);
@@ -118,6 +133,8 @@ class Scheduler {
   std::unordered_map<Ticket, Job*> by_ticket_;
   std::vector<Choice*> running_;  // oldest first, paused ones included
   PrefixIndex index_;
+  PrefixStore store_;
+  Checkpoints checkpoints_;  // of sequences in the KV cache
   Stats stats_;
   StepPace pace_;
   StepPace::Step step_;                      // the one in progress

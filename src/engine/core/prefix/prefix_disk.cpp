@@ -1,0 +1,150 @@
+#include "engine/core/prefix/prefix_disk.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <fmt/format.h>
+#include <system_error>
+#include <utility>
+
+#include "engine/core/prefix/prefix_file.hpp"
+
+namespace hearth::engine::core {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kSuffix = ".prefix";
+constexpr std::size_t kDigits = 16;
+constexpr std::chrono::minutes kLeftover{10};  // nobody writes at one file for so long
+
+bool is_hex(std::string_view text) {
+  return text.size() == kDigits && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+// "KEY-TOKENS.prefix", each 16 hexadecimal digits: nothing else in the folder is touched.
+bool is_ours(std::string_view name) {
+  return name.size() == 2 * kDigits + 1 + kSuffix.size() && name.ends_with(kSuffix) && name[kDigits] == '-' &&
+         is_hex(name.substr(0, kDigits)) && is_hex(name.substr(kDigits + 1, kDigits));
+}
+
+bool is_leftover(std::string_view name) {
+  return name.starts_with('.') && name.ends_with(".tmp") && name.find(kSuffix) != std::string_view::npos &&
+         is_hex(name.substr(1, kDigits));
+}
+
+std::string digest(std::string_view bytes) { return fmt::format("{:016x}", prefix_file::checksum(bytes)); }
+
+std::string_view bytes_of(const domain::Tokens& tokens) {
+  return {reinterpret_cast<const char*>(tokens.data()), tokens.size() * sizeof(domain::Token)};
+}
+
+}  // namespace
+
+PrefixDisk::PrefixDisk(PrefixDiskOptions options, base::Log& log)
+    : options_(std::move(options)), log_(log), prefix_(digest(options_.key) + "-") {
+  std::error_code error;
+  if (fs::create_directories(options_.folder, error); !error) {
+    // Conversations lie in it.
+    fs::permissions(options_.folder, fs::perms::group_all | fs::perms::others_all, fs::perm_options::remove, error);
+  }
+  remove_leftovers();
+}
+
+std::vector<PrefixDisk::File> PrefixDisk::find_new(const std::vector<std::string>& known) {
+  std::vector<File> out;
+  for (const auto& entry : list()) {
+    const std::string name = entry.path.filename().string();
+    if (!name.starts_with(prefix_) || std::ranges::binary_search(known, name)) continue;
+    auto head = prefix_file::read_head(entry.path, options_.key);
+    if (!head) {
+      drop(entry.path, head.error());
+      continue;
+    }
+    File file{.name = name, .tokens = std::move(head->tokens), .checkpoints = {}, .bytes = head->file_bytes};
+    for (const auto& part : head->checkpoints) file.checkpoints.push_back(part.length);
+    out.push_back(std::move(file));
+  }
+  return out;
+}
+
+std::optional<std::string> PrefixDisk::write(const SavedSequence& saved) {
+  std::string name = prefix_ + digest(bytes_of(saved.tokens)) + std::string(kSuffix);
+  auto written = make_room(saved.bytes());
+  if (written) written = prefix_file::write(options_.folder / name, options_.key, saved);
+  if (written) {
+    complained_ = false;
+    return name;
+  }
+  if (!std::exchange(complained_, true))
+    log_.warn("prefixes are not kept on disk: {}; free space, or set engine.prefix_cache_dir to another folder",
+              written.error().message);
+  return std::nullopt;
+}
+
+SharedSequence PrefixDisk::read(const std::string& name) {
+  const fs::path path = options_.folder / name;
+  auto saved = prefix_file::read(path, options_.key);
+  if (!saved) {
+    drop(path, saved.error());
+    return nullptr;
+  }
+  std::error_code ignored;
+  fs::last_write_time(path, fs::file_time_type::clock::now(), ignored);  // the order in which files go
+  return std::make_shared<const SavedSequence>(*std::move(saved));
+}
+
+void PrefixDisk::remove(const std::string& name) {
+  std::error_code ignored;
+  fs::remove(options_.folder / name, ignored);
+}
+
+// Another process may have taken it away meanwhile: that is as it should be.
+void PrefixDisk::drop(const fs::path& path, const Error& why) {
+  if (why.code == ErrorCode::kNotFound) return;
+  log_.warn("a saved prefix is of no use and is deleted: {}", why.message);
+  std::error_code ignored;
+  fs::remove(path, ignored);
+}
+
+std::vector<PrefixDisk::Entry> PrefixDisk::list() const {
+  std::vector<Entry> out;
+  std::error_code error;
+  for (fs::directory_iterator it(options_.folder, error), end; !error && it != end; it.increment(error)) {
+    if (!is_ours(it->path().filename().string())) continue;
+    std::error_code gone;
+    Entry entry{.path = it->path(), .bytes = it->file_size(gone), .used = {}};
+    if (!gone) entry.used = it->last_write_time(gone);
+    if (!gone) out.push_back(std::move(entry));
+  }
+  std::ranges::sort(out, {}, &Entry::used);
+  return out;
+}
+
+void PrefixDisk::remove_leftovers() {
+  std::error_code error;
+  const auto now = fs::file_time_type::clock::now();
+  for (fs::directory_iterator it(options_.folder, error), end; !error && it != end; it.increment(error)) {
+    std::error_code ignored;
+    if (is_leftover(it->path().filename().string()) && now - it->last_write_time(ignored) > kLeftover)
+      fs::remove(it->path(), ignored);
+  }
+}
+
+Result<void> PrefixDisk::make_room(std::uint64_t bytes) {
+  if (bytes > options_.most.count)
+    return fail(ErrorCode::kIo, fmt::format("one takes {}, and engine.prefix_cache_disk is {}", base::human({bytes}),
+                                            base::human(options_.most)));
+  const auto entries = list();
+  std::uint64_t held = bytes;
+  for (const auto& entry : entries) held += entry.bytes;
+  for (const auto& entry : entries) {
+    if (held <= options_.most.count) break;
+    std::error_code error;
+    fs::remove(entry.path, error);
+    evicted_.push_back(entry.path.filename().string());
+    held -= entry.bytes;
+  }
+  return {};
+}
+
+}  // namespace hearth::engine::core
