@@ -233,6 +233,13 @@ constexpr std::array kSettings{
             .help = "token budget of one engine step",
             .min = 16,
             .max = 65536},
+    Setting{
+        .key = "engine.context_shift",
+        .kind = Kind::kFlag,
+        .fallback = "false",
+        .flag = "--context-shift",
+        .metavar = "",
+        .help = "where a running answer fills its context, forget the older half of it and go on; otherwise it ends"},
     Setting{.key = "engine.step_time",
             .kind = Kind::kDuration,
             .fallback = "0",

@@ -59,6 +59,7 @@ Result<void> AnswerBuilder::add(Event event) {
       if (b == nullptr) return out_of_order("a delta");
       b->text += e.text;
       auto& all = choice(e.choice)->logprobs;
+      choice(e.choice)->logprob_blocks.resize(all.size() + e.logprobs.size(), e.index);
       all.insert(all.end(), std::make_move_iterator(e.logprobs.begin()), std::make_move_iterator(e.logprobs.end()));
       return {};
     }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,6 +21,7 @@ struct Block {
 struct Choice {
   std::vector<Block> blocks;
   std::vector<TokenLogprob> logprobs;
+  std::vector<std::int32_t> logprob_blocks;  // the index of the block that each of these belongs to
   FinishReason reason = FinishReason::kStop;
   std::string stop_sequence;
   bool finished = false;

@@ -65,9 +65,10 @@ struct Check {
   }
   Result<void> operator()(const CompletionRequest& r) const {
     if (!can.tasks.has(Task::kComplete)) return unsupported(r.envelope, "completion", "model");
-    if (!r.suffix.empty() && !can.tasks.has(Task::kInfill))
-      return unsupported(r.envelope, "a suffix (infill)", "suffix");
-    if (r.echo && r.generation.logprobs) return unsupported(r.envelope, "echo together with logprobs", "echo");
+    if (r.infill && !can.tasks.has(Task::kInfill))
+      return unsupported(r.envelope, "insert (its vocabulary has no tokens to fill in the middle of a text)", "suffix");
+    if (r.echo && r.generation.logprobs && r.infill)
+      return unsupported(r.envelope, "echo with logprobs together with a suffix", "echo");
     return format(r.envelope, r.response_format);
   }
   Result<void> operator()(const EmbedRequest& r) const {

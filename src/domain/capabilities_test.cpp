@@ -29,11 +29,8 @@ TEST(CheckSupported, NamesTheFieldOfWhatIsMissing) {
   json.response_format.kind = ResponseFormat::Kind::kJson;
   cases.push_back({json, "response_format"});
   CompletionRequest suffix;
-  suffix.suffix = "x";
+  suffix.infill = true;
   cases.push_back({suffix, "suffix"});
-  CompletionRequest echo;
-  echo.echo = echo.generation.logprobs = true;
-  cases.push_back({echo, "echo"});
   cases.push_back({EmbedRequest{}, "model"});
   cases.push_back({RerankRequest{}, "model"});
   for (const auto& c : cases) {
@@ -45,6 +42,17 @@ TEST(CheckSupported, NamesTheFieldOfWhatIsMissing) {
   tools.tool_choice.mode = ToolChoice::Mode::kNone;
   EXPECT_TRUE(check_supported(tools, chat_model()));
   EXPECT_TRUE(check_supported(chat_with(TextPart{}), chat_model()));
+}
+
+// The tokens of a gap's prompt are not those of the text that is repeated.
+TEST(CheckSupported, EchoWithLogprobsIsOfAPromptAlone) {
+  CompletionRequest echo;
+  echo.echo = echo.generation.logprobs = true;
+  const Capabilities can{.tasks = {Task::kComplete, Task::kInfill}};
+  EXPECT_TRUE(check_supported(echo, can));
+  echo.infill = true;
+  ASSERT_FALSE(check_supported(echo, can));
+  EXPECT_EQ(check_supported(echo, can).error().param, "echo");
 }
 
 TEST(CheckSupported, Dimensions) {

@@ -18,7 +18,7 @@ struct Usage {
   std::int32_t cached = 0;      // of these, taken from the cache
   std::int32_t completion = 0;  // over all choices
   std::int32_t reasoning = 0;   // of these, spent on thinking
-  std::int32_t dropped = 0;     // prompt tokens cut because the request asked to truncate
+  std::int32_t dropped = 0;     // tokens cut because the request asked to truncate its prompt or to shift the context
   Source source = Source::kCounted;
   friend bool operator==(const Usage&, const Usage&) = default;
 };
@@ -39,6 +39,7 @@ struct TokenLogprob {
   std::string text;  // raw bytes of the token; may be part of a character
   Token id = 0;
   double logprob = 0;
+  bool first = false;  // of a prompt: nothing stands before it, so it has no probability
   struct Alternative {
     std::string text;
     Token id = 0;

@@ -106,6 +106,8 @@ struct Generation {
   bool logprobs = false;
   std::int32_t top_logprobs = 0;  // 0..20
   bool truncate = false;          // drop the oldest tokens of a prompt that is too long, and say how many
+  std::optional<bool> shift;      // where the context is full, forget half of it and go on; none = as the server says
+  std::int32_t keep_tokens = 0;   // of the beginning, that a shift leaves; -1 = the whole prompt
   friend bool operator==(const Generation&, const Generation&) = default;
 };
 
@@ -123,11 +125,20 @@ struct ChatRequest {
   friend bool operator==(const ChatRequest&, const ChatRequest&) = default;
 };
 
+// A file that a model is shown before the one whose middle it fills in.
+struct ContextFile {
+  std::string name;
+  std::string text;
+  friend bool operator==(const ContextFile&, const ContextFile&) = default;
+};
+
 // Choice index = prompt index x n + i. A text prompt gets the beginning-of-text token where the vocabulary asks for it.
 struct CompletionRequest {
   Envelope envelope;
   std::vector<std::variant<std::string, Tokens>> prompts;
+  bool infill = false;  // the answer is what lies between each prompt and `suffix`
   std::string suffix;
+  std::vector<ContextFile> files;
   bool echo = false;
   ResponseFormat response_format;
   Generation generation;

@@ -14,8 +14,11 @@ void Gateway::add_openai_routes() {
     router_.add(Method::kPost, path, model_route(parse, kOpenAi), policy);
   };
   post("/v1/chat/completions", openai::parse_chat);
+  post("/v1/responses", openai::parse_responses);
+  post("/v1/responses/input_tokens", openai::parse_input_tokens);
   post("/v1/completions", openai::parse_completion);
   post("/v1/embeddings", openai::parse_embeddings);
+  post("/infill", openai::parse_infill);
   post("/tokenize", openai::parse_tokenize);
   post("/detokenize", openai::parse_detokenize);
   post("/apply-template", openai::parse_apply_template);

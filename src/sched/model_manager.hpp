@@ -37,6 +37,7 @@ struct ManagerOptions {
   base::Bytes prefix_memory{};             // of each runner, for prefixes outside the KV cache; 0 = none
   std::filesystem::path prefix_folder;     // where they go when that is full; empty: nowhere
   base::Bytes prefix_disk{};               // of all runners, in that folder
+  bool context_shift = false;              // a full context does not end a running answer
   std::int32_t max_loaded = 0;             // models loaded at once; 0 = as many as fit in memory
   std::chrono::nanoseconds keep_alive = std::chrono::minutes(5);
   std::chrono::milliseconds load_timeout = std::chrono::minutes(10);

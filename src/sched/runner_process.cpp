@@ -42,6 +42,7 @@ std::vector<std::string> runner_arguments(const ManagerOptions& options, const S
     add_text("--prefix-folder", options.prefix_folder.string());
     add_text("--prefix-disk", std::to_string(options.prefix_disk.count));
   }
+  if (options.context_shift) out.emplace_back("--context-shift");
   if (options.debug) out.emplace_back("--debug");
   return out;
 }

@@ -56,6 +56,7 @@ struct GgufHeader {
   std::uint64_t file_size = 0;
   std::vector<std::pair<std::string, GgufValue>> metadata;  // in file order, keys unique
   std::vector<GgufTensor> tensors;
+  std::uint8_t infill_marks = 0;  // of InfillMark, those that are texts of the vocabulary
 
   [[nodiscard]] const GgufValue* find(std::string_view key) const;
   [[nodiscard]] std::string_view text(std::string_view key) const;  // empty if absent or no string

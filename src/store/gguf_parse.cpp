@@ -11,6 +11,7 @@
 #include "store/gguf.hpp"
 #include "store/gguf_reader.hpp"
 #include "store/gguf_types.hpp"
+#include "store/infill_marks.hpp"
 
 namespace hearth::store {
 namespace {
@@ -144,7 +145,8 @@ GgufArray Parser::read_array() {
     array.values.reserve(array.count);
     for (std::uint64_t i = 0; i < array.count && !in_.failed(); ++i) array.values.push_back(read_scalar(array.type));
   } else if (texts) {
-    for (std::uint64_t i = 0; i < array.count && !in_.failed(); ++i) static_cast<void>(in_.text(kTextBytesMax));
+    for (std::uint64_t i = 0; i < array.count && !in_.failed(); ++i)
+      header_.infill_marks |= infill_mark(in_.text(kTextBytesMax));
   } else {
     in_.skip(array.count * smallest);
   }

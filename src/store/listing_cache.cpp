@@ -23,7 +23,7 @@ using base::operator""_MiB;
 
 constexpr std::size_t kCardsMax = 100'000;
 constexpr base::Bytes kFileMax = 64_MiB;
-constexpr std::string_view kFirstLine = "hearth-listing 2 " HEARTH_VERSION "\n";
+constexpr std::string_view kFirstLine = "hearth-listing 3 " HEARTH_VERSION "\n";
 constexpr std::string_view kMiddleLine = "\ncards\n";  // folders before it, weight files behind it
 constexpr std::string_view kLastLine = "\nend\n";
 

@@ -107,7 +107,7 @@ TEST_F(ListingCacheTest, ABrokenFileCountsForNothing) {
     std::string text = whole;
     return text.replace(text.find(what), what.size(), instead);
   };
-  for (const auto& text : {with("hearth-listing 2", "hearth-listing 1"), with("\ncards\n", "\n"), whole + "more\n",
+  for (const auto& text : {with("hearth-listing 3", "hearth-listing 2"), with("\ncards\n", "\n"), whole + "more\n",
                            with("\tchat", "\tsing"), with("\t2048\t", "\t2048x\t"), with("\t2048\t", "\t"),
                            with("\nend\n", "\t\nend\n"), with("\t7\t", "\t-7\t")}) {
     write(text);

@@ -15,6 +15,7 @@
 #include "json/writer.hpp"
 #include "store/gguf_digest.hpp"
 #include "store/gguf_types.hpp"
+#include "store/infill_marks.hpp"
 
 namespace hearth::store {
 namespace {
@@ -102,6 +103,17 @@ domain::TaskSet tasks_of_head(const GgufHeader& header) {
   return {Task::kRerank, Task::kClassify};
 }
 
+// By the names or, of older and newer files, the ids of its tokens.
+bool fills_middle(const GgufHeader& header) {
+  if (header.infill_marks == kAllInfillMarks) return true;
+  const auto has = [&](std::string_view newer, std::string_view older) {
+    return header.find(newer) != nullptr || header.find(older) != nullptr;
+  };
+  return has("tokenizer.ggml.fim_pre_token_id", "tokenizer.ggml.prefix_token_id") &&
+         has("tokenizer.ggml.fim_suf_token_id", "tokenizer.ggml.suffix_token_id") &&
+         has("tokenizer.ggml.fim_mid_token_id", "tokenizer.ggml.middle_token_id");
+}
+
 }  // namespace
 
 std::string to_json(const GgufValue& value, std::size_t elements_max) {
@@ -141,7 +153,9 @@ domain::TaskSet tasks_of(const GgufHeader& header) {
   if (pooling == kPoolingRank) return tasks_of_head(header);
   const bool causal = header.boolean(header.arch_key("attention.causal")).value_or(true);
   if (pooling > 0 || !causal || is_one_of(kEncoders, header.architecture())) return {Task::kEmbed};
-  return {Task::kChat, Task::kComplete, Task::kEmbed};
+  domain::TaskSet tasks{Task::kChat, Task::kComplete, Task::kEmbed};
+  if (fills_middle(header)) tasks.add(Task::kInfill);
+  return tasks;
 }
 
 // As far as the words of its template tell. An engine that has loaded the model knows.

@@ -58,6 +58,32 @@ TEST(ModelCard, TellsWhatTheHeaderTells) {
   EXPECT_EQ(metadata(*card, "long"), "null");
 }
 
+// By the texts of a vocabulary, which is too long to be kept, or by ids.
+TEST(ModelCard, InfillIsWhereItsThreeTokensAre) {
+  const auto with_tokens = [](std::vector<std::string> marks) {
+    GgufBytes b;
+    b.begin(0, 3).text_key("general.architecture", "qwen2").text_key("tokenizer.ggml.model", "gpt2");
+    b.key("tokenizer.ggml.tokens", GgufType::kArray).number(static_cast<std::uint32_t>(GgufType::kString));
+    b.number(std::uint64_t{100 + marks.size()});
+    for (int i = 0; i < 100; ++i) b.text("<t" + std::to_string(i) + ">");
+    for (const auto& mark : marks) b.text(mark);
+    return tasks_of(parse_gguf(b.bytes(), b.bytes().size(), "m").value()).has(Task::kInfill);
+  };
+  EXPECT_TRUE(with_tokens({"<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"}));
+  EXPECT_TRUE(with_tokens({"<PRE>", "<SUF>", "<MID>"}));
+  EXPECT_FALSE(with_tokens({"<PRE>", "<SUF>"}));
+  EXPECT_FALSE(with_tokens({}));
+  const auto with_ids = [](std::vector<std::string> keys) {
+    GgufBytes b;
+    b.begin(0, 2 + keys.size()).text_key("general.architecture", "llama").text_key("tokenizer.ggml.model", "llama");
+    for (const auto& key : keys) b.u32_key("tokenizer.ggml." + key, 7);
+    return tasks_of(parse_gguf(b.bytes(), b.bytes().size(), "m").value()).has(Task::kInfill);
+  };
+  EXPECT_TRUE(with_ids({"fim_pre_token_id", "fim_suf_token_id", "fim_mid_token_id"}));
+  EXPECT_TRUE(with_ids({"prefix_token_id", "suffix_token_id", "middle_token_id"}));
+  EXPECT_FALSE(with_ids({"fim_pre_token_id", "fim_mid_token_id"}));
+}
+
 TEST(ModelCard, DigestNamesTheContent) {
   const TempFolder folder;
   const auto bytes = model("llama").bytes();

@@ -14,7 +14,7 @@ from support.wire import DIALECTS, Stream, events_of, is_end, is_error, text_in
 
 CHAT = {"model": "ember", "messages": ASK, "temperature": 0}
 # What each dialect has for a runner that died; Ollama and Anthropic know no 502.
-CRASHED = {"chat": 502, "completions": 502, "ollama": 500, "ollama chat": 500, "anthropic": 500}
+CRASHED = {"chat": 502, "responses": 502, "completions": 502, "ollama": 500, "ollama chat": 500, "anthropic": 500}
 
 
 def chat(server, **more):

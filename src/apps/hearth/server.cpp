@@ -36,6 +36,7 @@ sched::ManagerOptions manager_options(const config::Settings& s, const store::Ho
   o.threads = static_cast<std::int32_t>(s.integer("engine.threads"));
   o.nice = static_cast<std::int32_t>(s.integer("engine.nice"));
   o.batch_tokens = static_cast<std::int32_t>(s.integer("engine.batch"));
+  o.context_shift = s.flag("engine.context_shift");
   const auto step_time = s.duration("engine.step_time");
   o.step_time = step_time == base::kForever ? std::chrono::milliseconds(-1) : to_ms(step_time);
   o.prefix_memory = s.bytes("engine.prefix_cache_memory");

@@ -142,6 +142,7 @@ int main(int argc, char** argv) {
   app.add_option("--prefix-memory", prefixes.memory.count, "bytes for prefixes outside the KV cache; 0 = none");
   app.add_option("--prefix-folder", prefixes.folder, "where they go when that is full; empty: nowhere");
   app.add_option("--prefix-disk", prefixes.disk.count, "bytes of all of them in that folder");
+  app.add_flag("--context-shift", arguments.engine.context_shift, "a full context loses its older half");
   app.add_flag("--debug", arguments.debug, "log at DEBUG");
   CLI11_PARSE(app, argc, argv);
   arguments.engine.parallel = model.parallel;

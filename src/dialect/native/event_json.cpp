@@ -33,7 +33,9 @@ std::string read_token_bytes(Object& in) {
 void write_logprob(Writer& w, const domain::TokenLogprob& l) {
   w.begin_object();
   write_token_bytes(w, l.text);
-  w.field("id", l.id).field("logprob", l.logprob).key("top").begin_array();
+  w.field("id", l.id).field("logprob", l.logprob);
+  if (l.first) w.field("first", true);
+  w.key("top").begin_array();
   for (const auto& t : l.top) {
     w.begin_object();
     write_token_bytes(w, t.text);
@@ -46,6 +48,7 @@ domain::TokenLogprob read_logprob(Object& in) {
   in.integer("id", l.id, kInt32Min, kInt32Max);
   constexpr double kAny = std::numeric_limits<double>::max();
   in.number("logprob", l.logprob, -kAny, kAny);
+  in.boolean("first", l.first);
   in.each("top", [&](const Item& item) {
     item.object([&](Object& o) {
       domain::TokenLogprob::Alternative a{.text = read_token_bytes(o)};

@@ -63,13 +63,17 @@ std::vector<Request> requests() {
                      .n = 3,
                      .logprobs = true,
                      .top_logprobs = 5,
-                     .truncate = true};
+                     .truncate = true,
+                     .shift = false,
+                     .keep_tokens = -1};
   chat.conversation = Conversation{.id = "c", .reset = true};
   chat.template_override = "{{ x }}";
   chat.template_arguments = {{"enable_thinking", "false"}};
   CompletionRequest completion;
   completion.prompts = {std::string("a"), Tokens{1, 2, 3}};
+  completion.infill = true;
   completion.suffix = "s";
+  completion.files = {{.name = "a.c", .text = "int a;"}, {.name = {}, .text = "b"}};
   completion.echo = true;
   completion.generation.sampling.samplers = {};  // none at all is not the default
   completion.generation.sampling.dry.sequence_breakers = {};

@@ -191,6 +191,8 @@ void read_generation(Object& in, domain::Generation& g) {
   in.boolean("logprobs", g.logprobs);
   in.integer("top_logprobs", g.top_logprobs, 0, 20);
   in.boolean("truncate", g.truncate);
+  if (const auto shift = in.get("shift")) g.shift = shift->boolean();
+  in.integer("keep_tokens", g.keep_tokens, -1, kInt32Max);
 }
 
 void read_format(Object& in, domain::ResponseFormat& f) {
@@ -282,7 +284,15 @@ domain::Request read_by_kind(Object& in) {
     domain::CompletionRequest r;
     read_envelope(in, r.envelope);
     read_inputs(in, "prompts", r.prompts);
+    in.boolean("infill", r.infill);
     in.text("suffix", r.suffix);
+    in.each("files", [&](const Item& item) {
+      item.object([&](Object& file) {
+        auto& f = r.files.emplace_back();
+        file.text("name", f.name);
+        file.text("text", f.text);
+      });
+    });
     in.boolean("echo", r.echo);
     read_format(in, r.response_format);
     read_generation(in, r.generation);

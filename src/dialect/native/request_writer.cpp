@@ -127,6 +127,8 @@ void write_generation(Writer& w, const domain::Generation& g) {
   if (g.n != 1) w.field("n", g.n);
   if (g.logprobs) w.field("logprobs", true).field("top_logprobs", g.top_logprobs);
   if (g.truncate) w.field("truncate", true);
+  if (g.shift) w.field("shift", *g.shift);
+  if (g.keep_tokens != 0) w.field("keep_tokens", g.keep_tokens);
 }
 
 void write_format(Writer& w, const domain::ResponseFormat& f) {
@@ -208,7 +210,12 @@ struct RequestWriter {
     w.field("kind", "completion");
     write_envelope(w, r.envelope);
     write_inputs(w, "prompts", r.prompts);
-    if (!r.suffix.empty()) w.field("suffix", r.suffix);
+    if (r.infill) w.field("infill", true).field("suffix", r.suffix);
+    if (!r.files.empty()) {
+      w.key("files").begin_array();
+      for (const auto& f : r.files) w.begin_object().field("name", f.name).field("text", f.text).end_object();
+      w.end_array();
+    }
     if (r.echo) w.field("echo", true);
     write_format(w, r.response_format);
     write_generation(w, r.generation);

@@ -58,6 +58,7 @@ domain::CompletionRequest as_completion(Generate&& in) {
   domain::CompletionRequest out;
   out.envelope = std::move(in.chat.envelope);
   out.prompts.emplace_back(std::move(in.prompt));
+  out.infill = !in.suffix.empty();
   out.suffix = std::move(in.suffix);
   out.response_format = std::move(in.chat.response_format);
   out.generation = std::move(in.chat.generation);

@@ -15,7 +15,7 @@ constexpr std::int64_t kInt32Min = INT32_MIN;
 
 // Options of Ollama's runner that hearth decides for itself: their type is checked, and they are named as not honoured.
 void read_load_options(Object& in) {
-  for (const auto* name : {"num_keep", "num_batch", "num_gpu", "main_gpu", "num_thread", "draft_num_predict"}) {
+  for (const auto* name : {"num_batch", "num_gpu", "main_gpu", "num_thread", "draft_num_predict"}) {
     if (const auto item = in.get(name)) (void)item->integer();
     in.ignore(name);
   }
@@ -66,6 +66,7 @@ void read_options(Object& in, domain::Generation& generation, domain::Envelope& 
     common::read_stop(options, "stop", generation.stop);
     options.optional_integer("num_ctx", envelope.context_tokens, 0, kInt32Max);
     if (envelope.context_tokens == 0) envelope.context_tokens.reset();  // 0 = as the server decides
+    options.integer("num_keep", generation.keep_tokens, -1, kInt32Max);
     read_load_options(options);
   });
 }
@@ -76,9 +77,7 @@ void read_common(Object& in, domain::Generation& generation, domain::Envelope& e
   read_options(in, generation, envelope);
   in.boolean("stream", stream);
   in.boolean("truncate", generation.truncate);
-  bool shift = false;
-  in.boolean("shift", shift);
-  if (shift) in.ignore("shift");  // a running answer is never cut silently
+  if (const auto shift = in.get("shift")) generation.shift = shift->boolean();
   in.boolean("logprobs", generation.logprobs);
   constexpr int kTopLogprobsMax = 20;
   in.integer("top_logprobs", generation.top_logprobs, 0, kTopLogprobsMax);

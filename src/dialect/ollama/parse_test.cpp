@@ -136,15 +136,17 @@ TEST(Chat, EveryFieldArrives) {
                          .max_tokens = 7,
                          .logprobs = true,
                          .top_logprobs = 2,
-                         .truncate = true};
+                         .truncate = true,
+                         .shift = false,
+                         .keep_tokens = 4};
   const auto call = parse_chat(kChat, {});
   EXPECT_EQ(request_of<ChatRequest>(call), expected);
   EXPECT_FALSE(call->call.stream);
   EXPECT_EQ(call->call.framing, Framing::kNdjson);
   EXPECT_EQ(call->call.ignored,
-            (std::vector<std::string>{"options.num_keep", "options.num_batch", "options.num_gpu", "options.main_gpu",
-                                      "options.num_thread", "options.draft_num_predict", "options.use_mmap",
-                                      "options.penalize_newline", "options.tfs_z"}));
+            (std::vector<std::string>{"options.num_batch", "options.num_gpu", "options.main_gpu", "options.num_thread",
+                                      "options.draft_num_predict", "options.use_mmap", "options.penalize_newline",
+                                      "options.tfs_z"}));
 }
 
 TEST(Generate, ThreeKindsOfRequest) {
@@ -167,6 +169,7 @@ TEST(Generate, ThreeKindsOfRequest) {
 
   const auto middle = parse_generate(R"({"model":"m","prompt":"def f(","suffix":"return x","system":"s"})", {});
   EXPECT_EQ(request_of<CompletionRequest>(middle).suffix, "return x");
+  EXPECT_TRUE(request_of<CompletionRequest>(middle).infill);
   EXPECT_EQ(middle->call.ignored, std::vector<std::string>{"system"});
 }
 

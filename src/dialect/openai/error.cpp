@@ -60,6 +60,8 @@ ErrorAnswer error(const Error& error, std::string_view /*request_id*/) {
   return {.status = row.status, .body = std::move(w).take()};
 }
 
+std::string_view error_name(ErrorCode code) { return kRows.at(static_cast<std::size_t>(code)).name; }
+
 Frame error_frame(const Error& failure) { return {.event = {}, .data = error(failure).body}; }
 
 }  // namespace hearth::dialect::openai

@@ -14,6 +14,10 @@
 namespace hearth::dialect::openai {
 
 [[nodiscard]] Result<Call> parse_chat(std::string_view body, const Edge& edge);
+// Responses without state: what needs answers to be kept (store, previous_response_id, background) is kUnsupported.
+[[nodiscard]] Result<Call> parse_responses(std::string_view body, const Edge& edge);
+// The same body -> {object, input_tokens}; reads answer.rendered.
+[[nodiscard]] Result<Call> parse_input_tokens(std::string_view body, const Edge& edge);
 [[nodiscard]] Result<Call> parse_completion(std::string_view body, const Edge& edge);
 [[nodiscard]] Result<Call> parse_embeddings(std::string_view body, const Edge& edge);
 
@@ -30,6 +34,9 @@ namespace hearth::dialect::openai {
 [[nodiscard]] Result<Call> parse_detokenize(std::string_view body, const Edge& edge);
 // A chat body -> {prompt}; reads answer.rendered.
 [[nodiscard]] Result<Call> parse_apply_template(std::string_view body, const Edge& edge);
+// {model?, input_prefix, input_suffix, prompt?, input_extra: [{filename?, text}], n_predict} -> {content, ...}: what
+// lies between. What does not fit is left out, far from the gap first, and `tokens_dropped` says how much.
+[[nodiscard]] Result<Call> parse_infill(std::string_view body, const Edge& edge);
 
 [[nodiscard]] std::string models_body(std::span<const domain::ModelCard> cards);
 [[nodiscard]] std::string model_body(const domain::ModelCard& card);

@@ -59,6 +59,8 @@ void read_generation(Object& in, domain::Generation& out) {
   read_further_samplers(in, s);
   common::read_stop(in, "stop", out.stop);
   in.optional_integer("max_tokens", out.max_tokens, 0, kInt32Max);
+  if (const auto item = in.get("context_shift")) out.shift = item->boolean();
+  in.integer("n_keep", out.keep_tokens, -1, kInt32Max);
   constexpr int kChoicesMax = 128;
   in.integer("n", out.n, 1, kChoicesMax);
 }

@@ -19,6 +19,7 @@ void read_completion(Object& in, domain::CompletionRequest& out) {
     if (out.prompts.empty()) prompt->fail("must have at least one prompt");
   }
   in.text("suffix", out.suffix);
+  out.infill = !out.suffix.empty();
   in.boolean("echo", out.echo);
   constexpr int kDefaultTokens = 16;
   out.generation.max_tokens = kDefaultTokens;
@@ -35,7 +36,9 @@ void read_completion(Object& in, domain::CompletionRequest& out) {
     in.fail("n", fmt::format("times the number of prompts must be at most {}", kChoicesMax));
   std::int32_t best_of = out.generation.n;
   in.integer("best_of", best_of, 1, kInt32Max);
-  if (best_of != out.generation.n) in.ignore("best_of");
+  if (best_of < out.generation.n) in.fail("best_of", "must be at least n");
+  if (const auto item = in.get("best_of"); item && best_of > out.generation.n)
+    refuse(*item, "is more than n, but this server keeps every answer that it makes; ask for n of them and choose");
   in.ignore({"user", "store", "metadata"});
 }
 

@@ -269,19 +269,56 @@ TEST(Completion, EveryFieldArrives) {
   const auto r = request_of<domain::CompletionRequest>(call);
   EXPECT_EQ(r.prompts, (std::vector<std::variant<std::string, domain::Tokens>>{"a", "b"}));
   EXPECT_EQ(r.suffix, "z");
+  EXPECT_TRUE(r.infill);
   EXPECT_TRUE(r.echo);
   EXPECT_EQ(r.generation.max_tokens, 3);
   EXPECT_EQ(r.generation.n, 2);
   EXPECT_EQ(r.generation.top_logprobs, 2);
   EXPECT_EQ(r.generation.sampling.seed, 7U);
   EXPECT_TRUE(call->ignored.empty());
-  const auto plain = parse_completion(R"({"model":"m","prompt":[1,2],"best_of":3})", {});
+  const auto plain = parse_completion(R"({"model":"m","prompt":[1,2],"best_of":1})", {});
   EXPECT_EQ(request_of<domain::CompletionRequest>(plain).generation.max_tokens, 16);
   EXPECT_FALSE(request_of<domain::CompletionRequest>(plain).generation.logprobs);
-  EXPECT_EQ(plain->ignored, std::vector<std::string>{"best_of"});
+  EXPECT_TRUE(plain->ignored.empty());
+  const auto best = parse_completion(R"({"model":"m","prompt":"x","best_of":3})", {});
+  EXPECT_EQ(best.error().param, "best_of");
+  EXPECT_EQ(best.error().code, ErrorCode::kUnsupported);
+  EXPECT_EQ(parse_completion(R"({"model":"m","prompt":"x","n":2,"best_of":1})", {}).error().code,
+            ErrorCode::kInvalidRequest);
+}
+
+constexpr std::string_view kInfill = R"({"model":"m","input_prefix":"a","input_suffix":"c","prompt":"b",
+  "input_extra":[{"filename":"f.c","text":"int f;"},{"text":"x"}],"n_predict":5,"temperature":0.5,"stream":true,
+  "cache_prompt":true})";
+
+TEST(Infill, EveryFieldArrives) {
+  const auto call = parse_infill(kInfill, {});
+  const auto r = request_of<domain::CompletionRequest>(call);
+  EXPECT_TRUE(r.infill && call->stream && call->ignored.empty());
+  EXPECT_EQ(r.prompts, (std::vector<std::variant<std::string, domain::Tokens>>{"ab"}));
+  EXPECT_EQ(r.suffix, "c");
+  EXPECT_EQ(r.files, (std::vector<domain::ContextFile>{{"f.c", "int f;"}, {"", "x"}}));
+  EXPECT_EQ(r.generation.max_tokens, 5);
+  EXPECT_TRUE(r.generation.given.has(domain::Parameter::kMaxTokens));
+  EXPECT_EQ(r.generation.sampling.temperature, 0.5);
+  EXPECT_TRUE(r.generation.truncate);
+}
+
+TEST(Infill, DefaultsAreLlamaServers) {
+  const auto call = parse_infill(R"({"input_prefix":"","input_suffix":"","n_predict":-1})", {});
+  const auto r = request_of<domain::CompletionRequest>(call);
+  EXPECT_EQ(call->unnamed, domain::TaskSet{domain::Task::kInfill});
+  EXPECT_FALSE(r.generation.max_tokens);
+  EXPECT_EQ(r.generation.sampling.temperature, 0.8);
+  EXPECT_EQ(r.generation.sampling.min_p, 0.05);
+  EXPECT_EQ(parse_infill(R"({"input_prefix":""})", {}).error().param, "input_suffix");
+  EXPECT_EQ(parse_infill(R"({"input_suffix":""})", {}).error().param, "input_prefix");
+  EXPECT_EQ(parse_infill(R"({"input_prefix":"","input_suffix":"","n_predict":-2})", {}).error().param, "n_predict");
 }
 
 TEST(Others, EveryWrongTypeHasItsPath) {
+  testing::expect_wrong_types_refused(
+      kInfill, {.also = {}, .fraction = {"temperature"}, .opaque = {}, .any = {"cache_prompt"}}, parser(parse_infill));
   const TypeRules completion{
       .also = {{"prompt", {"string", "array"}}, {"prompt[]", {"array", "number"}}, {"stop", {"array"}}},
       .fraction = {"temperature", "top_p", "presence_penalty", "frequency_penalty", "logit_bias.5"},

@@ -11,16 +11,6 @@ using domain::ToolChoice;
 using json::Item;
 using json::Object;
 
-Tool read_function(Object& in) {
-  Tool tool;
-  tool.name = in.required_text("name");
-  if (in.has("name") && tool.name.empty()) in.fail("name", "must not be empty");
-  in.text("description", tool.description);
-  if (const auto parameters = in.get("parameters")) tool.parameters = common::read_object_text(*parameters);
-  in.boolean("strict", tool.strict);
-  return tool;
-}
-
 Tool read_tool(const Item& item) {
   Tool tool;
   item.object([&](Object& in) {
@@ -32,20 +22,6 @@ Tool read_tool(const Item& item) {
     }
   });
   return tool;
-}
-
-// `auto`, `none`, `required`; false for another word.
-bool read_mode(std::string_view word, ToolChoice& choice) {
-  using enum ToolChoice::Mode;
-  if (word == "auto")
-    choice.mode = kAuto;
-  else if (word == "none")
-    choice.mode = kNone;
-  else if (word == "required")
-    choice.mode = kRequired;
-  else
-    return false;
-  return true;
 }
 
 void read_name(Object& in, ToolChoice& choice) {
@@ -79,15 +55,37 @@ void read_old_choice(const Item& item, ToolChoice& choice) {
   item.object([&](Object& in) { read_name(in, choice); });
 }
 
-// A choice that the tools cannot meet is a mistake of the caller's, told at its field.
+}  // namespace
+
+Tool read_function(Object& in) {
+  Tool tool;
+  tool.name = in.required_text("name");
+  if (in.has("name") && tool.name.empty()) in.fail("name", "must not be empty");
+  in.text("description", tool.description);
+  if (const auto parameters = in.get("parameters")) tool.parameters = common::read_object_text(*parameters);
+  in.boolean("strict", tool.strict);
+  return tool;
+}
+
+bool read_mode(std::string_view word, ToolChoice& choice) {
+  using enum ToolChoice::Mode;
+  if (word == "auto")
+    choice.mode = kAuto;
+  else if (word == "none")
+    choice.mode = kNone;
+  else if (word == "required")
+    choice.mode = kRequired;
+  else
+    return false;
+  return true;
+}
+
 void check_choice(const Object& in, std::string_view field, const std::vector<Tool>& tools, const ToolChoice& choice) {
   using enum ToolChoice::Mode;
   if (choice.mode == kRequired && tools.empty()) in.fail(field, "asks for a tool, but there are none in the request");
   if (choice.mode == kNamed && std::ranges::none_of(tools, [&](const Tool& t) { return t.name == choice.name; }))
     in.fail(field, "names a function that is not in the request");
 }
-
-}  // namespace
 
 bool read_tools(Object& in, std::vector<Tool>& tools, ToolChoice& choice) {
   in.each("tools", [&](const Item& item) { tools.push_back(read_tool(item)); });

@@ -2,6 +2,8 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "dialect/dialect.hpp"
@@ -24,7 +26,18 @@ struct Style {
   std::vector<std::string> documents;  // rerank: to be returned; none = they are not
 };
 [[nodiscard]] std::unique_ptr<Renderer> chat_renderer(Style style);
+
+struct ResponsesStyle {
+  Edge edge;
+  std::string model;  // as asked for
+  bool logprobs = false;
+  bool hide_thinking = false;
+  std::vector<std::pair<std::string, std::string>> echo;  // fields of the request that the answer repeats, as JSON
+};
+[[nodiscard]] std::unique_ptr<Renderer> responses_renderer(ResponsesStyle style);
+[[nodiscard]] std::unique_ptr<Renderer> input_tokens_renderer();
 [[nodiscard]] std::unique_ptr<Renderer> completion_renderer(Style style);
+[[nodiscard]] std::unique_ptr<Renderer> infill_renderer(Style style);
 [[nodiscard]] std::unique_ptr<Renderer> embeddings_renderer(Style style);
 [[nodiscard]] std::unique_ptr<Renderer> embedding_rows_renderer();
 [[nodiscard]] std::unique_ptr<Renderer> rerank_renderer(Style style);
@@ -32,6 +45,8 @@ struct Style {
 [[nodiscard]] std::unique_ptr<Renderer> detokenize_renderer();
 [[nodiscard]] std::unique_ptr<Renderer> template_renderer();
 
+// What the "code" of an error says.
+[[nodiscard]] std::string_view error_name(ErrorCode code);
 [[nodiscard]] Frame error_frame(const Error& error);
 [[nodiscard]] inline Frame done_frame() { return {.event = {}, .data = "[DONE]"}; }
 
@@ -43,6 +58,9 @@ class UnaryRenderer : public Renderer {
     return {};
   }
 };
+
+// Clients parse the arguments of a call, of one without any too.
+inline constexpr std::string_view kNoArguments = "{}";
 
 // "usage": {...}
 void write_usage(json::Writer& w, const domain::Usage& usage);

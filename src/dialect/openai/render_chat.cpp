@@ -13,9 +13,6 @@ namespace {
 using domain::BlockKind;
 using json::Writer;
 
-// Clients parse the arguments of a call, of one without any too.
-constexpr std::string_view kNoArguments = "{}";
-
 std::string_view finish_name(domain::FinishReason reason, bool old_functions) {
   using enum domain::FinishReason;
   switch (reason) {

@@ -137,11 +137,21 @@ class CompletionRenderer final : public Renderer {
     w.begin_object().key("tokens").begin_array();
     for (const auto& token : logprobs) w.value(token_text(token.text));
     w.end_array().key("token_logprobs").begin_array();
-    for (const auto& token : logprobs) w.value(common::finite_logprob(token.logprob));
+    for (const auto& token : logprobs) {
+      if (token.first)
+        w.null();
+      else
+        w.value(common::finite_logprob(token.logprob));
+    }
     w.end_array().key("top_logprobs");
     if (style_.top_logprobs) {
       w.begin_array();
-      for (const auto& token : logprobs) write_alternatives(w, token);
+      for (const auto& token : logprobs) {
+        if (token.first)
+          w.null();
+        else
+          write_alternatives(w, token);
+      }
       w.end_array();
     } else {
       w.null();

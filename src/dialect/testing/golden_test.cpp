@@ -99,10 +99,13 @@ std::string load_answer(const Result<ollama::OllamaCall>& parsed) {
 
 Dialect openai_dialect() {
   return {.routes = {{"chat", openai::parse_chat},
+                     {"responses", openai::parse_responses},
+                     {"input-tokens", openai::parse_input_tokens},
                      {"completion", openai::parse_completion},
                      {"embeddings", openai::parse_embeddings},
                      {"embedding-rows", openai::parse_embedding_rows},
                      {"rerank", openai::parse_rerank},
+                     {"infill", openai::parse_infill},
                      {"tokenize", openai::parse_tokenize},
                      {"detokenize", openai::parse_detokenize},
                      {"apply-template", openai::parse_apply_template}},

@@ -19,6 +19,7 @@ void set_up(Job& job, PreparedGeneration work) {
     job.choices[i].index = static_cast<std::int32_t>(i);
     job.choices[i].prompt = i / n;
   }
+  job.echoed.resize(job.generation.prompts.size());
   job.choices_waiting = job.choices_open = job.choices.size();
   job.usage.dropped = job.generation.dropped;
   for (const auto& prompt : job.generation.prompts) job.usage.prompt += static_cast<std::int32_t>(prompt.tokens.size());
@@ -85,6 +86,14 @@ void follow(Choice& choice, std::string_view bytes) {
   if (!choice.matcher->accept(std::string_view(*call))) choice.matcher.reset();
 }
 
+// A prompt's text may lack the blank that the tokeniser put before it.
+void add_echoed(Choice& choice, domain::TokenLogprob token) {
+  auto& echoed = choice.job->echoed[choice.prompt];
+  const std::string& text = choice.job->generation.prompts[choice.prompt].echo;
+  if (echoed.empty() && token.text.starts_with(' ') && !text.starts_with(' ')) token.text.erase(0, 1);
+  echoed.push_back(std::move(token));
+}
+
 }  // namespace
 
 std::unique_ptr<Job> make_job(Submission submission) {
@@ -111,7 +120,22 @@ void start(Job& job, const ModelInfo& info) {
 void open(Choice& choice) {
   if (std::exchange(choice.opened, true)) return;
   Job& job = *choice.job;
-  choice.writer->begin(job.generation.prompts[choice.prompt].echo, job.pending);
+  choice.writer->begin(job.generation.prompts[choice.prompt].echo, job.echoed[choice.prompt], job.pending);
+}
+
+void begin_echo(Choice& choice, const Vocab& vocab) {
+  const PreparedPrompt& prompt = choice.job->generation.prompts[choice.prompt];
+  if (prompt.echo_from > 0) return;
+  const domain::Token token = prompt.tokens.front();
+  add_echoed(choice, {.text = vocab.piece(token, true), .id = token, .first = true});
+}
+
+void add_prompt_logprob(Choice& choice, const Vocab& vocab, std::span<float> row) {
+  const Job& job = *choice.job;
+  const std::int32_t next = ++choice.scored;
+  if (next < job.generation.prompts[choice.prompt].echo_from) return;
+  const Draw draw = measure(row, choice.tokens[static_cast<std::size_t>(next)], job.generation.generation.top_logprobs);
+  add_echoed(choice, logprob_of(vocab, draw));
 }
 
 AnswerWriter::Outcome add_token(Choice& choice, const Vocab& vocab, const Draw& draw) {

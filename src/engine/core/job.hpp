@@ -34,6 +34,8 @@ struct Choice {
   bool opened = false;
   bool fetched = false;           // what is saved of its prompt was asked from the disk, once
   std::vector<Position> stops;    // where checkpoints are to be taken: its prompt is evaluated up to each
+  bool scores = false;            // it finds out the probabilities of its prompt's tokens
+  std::int32_t scored = 0;        // tokens of the prompt whose logits told that of the next one
   std::int32_t thought = 0;       // tokens of thinking
   std::size_t thinking_ends = 0;  // tokens written of what ends a thinking that was too long
   std::optional<Sampler> sampler;
@@ -60,8 +62,9 @@ struct Job {
   base::SteadyTime first_token;
   base::SteadyTime last_token;
 
-  PreparedGeneration generation;  // of a chat or completion
-  std::vector<Choice> choices;    // never resized: others point into it
+  PreparedGeneration generation;                          // of a chat or completion
+  std::vector<Choice> choices;                            // never resized: others point into it
+  std::vector<std::vector<domain::TokenLogprob>> echoed;  // of each prompt, where its probabilities are asked for
   std::size_t choices_waiting = 0;
   std::size_t choices_open = 0;  // not done
 
@@ -84,6 +87,10 @@ struct Job {
 // Events, in the order of domain/event.hpp.
 void start(Job& job, const ModelInfo& info);
 void open(Choice& choice);
+// A prompt's first token has no probability. REQUIRES: choice.scores; once for each prompt.
+void begin_echo(Choice& choice, const Vocab& vocab);
+// Of the prompt's token after the first `choice.scored` + 1, by the logits of the one before it.
+void add_prompt_logprob(Choice& choice, const Vocab& vocab, std::span<float> row);
 // A generated token: what can be sent of it.
 [[nodiscard]] AnswerWriter::Outcome add_token(Choice& choice, const Vocab& vocab, const Draw& draw);
 // `stop`: of the client's own stop strings, or empty.

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/strings.hpp"
+#include "engine/core/infill_prompt.hpp"
 
 namespace hearth::engine::core {
 namespace {
@@ -159,6 +160,8 @@ Result<PreparedGeneration> prepare_generation(const TokenModel& model, const Pre
   out.generation = settings;
   out.seed = settings.sampling.seed ? *settings.sampling.seed : random_seed();
   out.context_tokens = limits.context_tokens;
+  out.shift = settings.shift.value_or(limits.shift);
+  out.keep_tokens = settings.keep_tokens;
   if (envelope.context_tokens && *envelope.context_tokens > 0) {
     out.context_tokens = std::min(out.context_tokens, *envelope.context_tokens);
   }
@@ -166,6 +169,39 @@ Result<PreparedGeneration> prepare_generation(const TokenModel& model, const Pre
 }
 
 }  // namespace detail
+
+namespace {
+
+// How many tokens before a prompt's text are not part of it: the beginning-of-text token, unless the client wrote it.
+std::int32_t added_tokens(const Vocab& vocab, std::string_view text, const domain::Tokens& tokens) {
+  const auto bos = vocab.begin();
+  const bool added =
+      bos.size() == 1 && tokens.front() == bos.front() && !text.starts_with(vocab.piece(bos.front(), true));
+  return added ? 1 : 0;
+}
+
+// The prompt of one gap, cut if it has to be and may be.
+Result<domain::Tokens> fill_prompt(const Vocab& vocab, const domain::CompletionRequest& request,
+                                   const std::variant<std::string, domain::Tokens>& prompt, const std::string& param,
+                                   PreparedGeneration& out) {
+  domain::Tokens prefix;
+  if (const auto* ids = std::get_if<domain::Tokens>(&prompt)) {
+    HEARTH_CHECK(detail::check_tokens(vocab, *ids, param));
+    prefix = *ids;
+  } else {
+    prefix = vocab.tokenize(std::get<std::string>(prompt), false, false);
+  }
+  InfillParts parts = infill_parts(vocab, std::move(prefix), request);
+  auto tokens = infill_prompt(vocab, parts);
+  if (tokens.size() <= detail::prompt_tokens_max(out, false)) return tokens;
+  const std::size_t most = detail::prompt_tokens_max(out, true);
+  if (!request.generation.truncate || most <= infill_marks(vocab))
+    return detail::too_long(tokens.size(), out.context_tokens, param);
+  out.dropped += static_cast<std::int32_t>(cut_infill(parts, most - infill_marks(vocab)));
+  return infill_prompt(vocab, parts);
+}
+
+}  // namespace
 
 Result<Prepared> prepare(const TokenModel& model, const PrepareLimits& limits,
                          const domain::CompletionRequest& request) {
@@ -179,7 +215,8 @@ Result<Prepared> prepare(const TokenModel& model, const PrepareLimits& limits,
     if (const auto* text = std::get_if<std::string>(&prompt); text != nullptr && !request.generation.truncate)
       HEARTH_CHECK(
           detail::check_length(vocab, *text, detail::prompt_tokens_max(out, false), out.context_tokens, param));
-    HEARTH_TRY(auto tokens, tokens_of(vocab, prompt, param, true));
+    HEARTH_TRY(auto tokens, request.infill ? fill_prompt(vocab, request, prompt, param, out)
+                                           : tokens_of(vocab, prompt, param, true));
     if (tokens.size() > detail::prompt_tokens_max(out, false)) {
       const std::size_t most = detail::prompt_tokens_max(out, true);
       if (!request.generation.truncate || most == 0)
@@ -187,12 +224,18 @@ Result<Prepared> prepare(const TokenModel& model, const PrepareLimits& limits,
       out.dropped += cut_front(vocab, most, tokens);
     }
     std::string echo;
+    std::int32_t echo_from = 0;
     if (request.echo) {
       const auto* text = std::get_if<std::string>(&prompt);
-      echo = base::to_valid_utf8(text != nullptr ? *text : vocab.detokenize(tokens));
+      if (text != nullptr) echo_from = added_tokens(vocab, *text, tokens);
+      echo = base::to_valid_utf8(
+          text != nullptr
+              ? *text
+              : vocab.detokenize(text == nullptr && request.infill ? std::get<domain::Tokens>(prompt) : tokens));
     }
-    out.prompts.push_back({.tokens = std::move(tokens), .echo = std::move(echo)});
+    out.prompts.push_back({.tokens = std::move(tokens), .echo = std::move(echo), .echo_from = echo_from});
   }
+  out.scores_prompts = request.echo && request.generation.logprobs;
   return out;
 }
 

@@ -11,6 +11,7 @@ namespace hearth::engine::core {
 struct PrepareLimits {
   std::int32_t context_tokens = 0;  // of one conversation
   std::int32_t embed_tokens = 0;    // of one input
+  bool shift = false;               // where a request does not say what a full context means
 };
 
 // Requests -> work: checks values, renders, tokenizes, truncates where asked. Thread-safe, like the model's vocab and

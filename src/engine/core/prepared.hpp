@@ -17,8 +17,9 @@ namespace hearth::engine::core {
 
 // What submit() makes of a request: tokens and settings, checked against the model, nothing left that could be refused.
 struct PreparedPrompt {
-  domain::Tokens tokens;  // at least one
-  std::string echo;       // text that goes before the answer
+  domain::Tokens tokens;       // at least one
+  std::string echo;            // text that goes before the answer
+  std::int32_t echo_from = 0;  // the first of the tokens that is part of it
 };
 struct PreparedGeneration {
   std::vector<PreparedPrompt> prompts;
@@ -28,6 +29,9 @@ struct PreparedGeneration {
   std::uint64_t seed = 0;  // of choice 0
   std::int32_t context_tokens = 0;
   std::int32_t dropped = 0;
+  bool scores_prompts = false;              // the echo comes with the probabilities of its tokens
+  bool shift = false;                       // a full context does not end the answer
+  std::int32_t keep_tokens = 0;             // of the prompt, by each shift; -1 = all
   chat::SharedAnswerFormat format;          // null: an answer is all text
   domain::Tokens visible;                   // format->visible in the model's vocabulary, sorted
   constraint::SharedConstraint constraint;  // of the whole answer; null: any

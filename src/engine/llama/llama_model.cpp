@@ -300,6 +300,7 @@ void Loader::fill_info() {
   info.name = options_.name.empty() ? meta_text(model(), "general.name") : options_.name;
   auto& can = info.capabilities;
   if (generates_) can.tasks.add(domain::Task::kComplete);
+  if (generates_ && LlamaVocab(llama_model_get_vocab(model())).infill().usable()) can.tasks.add(domain::Task::kInfill);
   if (parts_.chat) can.tasks.add(domain::Task::kChat);
   const auto* const tooled = parts_.chat_with_tools ? &*parts_.chat_with_tools : parts_.chat ? &*parts_.chat : nullptr;
   if (tooled != nullptr && tooled->shows_tools() && tooled->reads_tools()) can.tasks.add(domain::Task::kTools);

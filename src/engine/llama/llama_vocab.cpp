@@ -84,6 +84,15 @@ domain::Token LlamaVocab::end_of_turn() const {
   return turn == LLAMA_TOKEN_NULL ? llama_vocab_eos(vocab_) : turn;
 }
 
+core::InfillTokens LlamaVocab::infill() const {
+  static_assert(LLAMA_TOKEN_NULL == -1);
+  return {.prefix = llama_vocab_fim_pre(vocab_),
+          .suffix = llama_vocab_fim_suf(vocab_),
+          .middle = llama_vocab_fim_mid(vocab_),
+          .repository = llama_vocab_fim_rep(vocab_),
+          .file = llama_vocab_fim_sep(vocab_)};
+}
+
 std::string LlamaVocab::text_of(domain::Token token) const {
   return token == LLAMA_TOKEN_NULL ? std::string() : piece(token, true);
 }

@@ -21,6 +21,8 @@ class LlamaVocab final : public core::Vocab {
   [[nodiscard]] bool is_end(domain::Token token) const override;
   [[nodiscard]] domain::Token end_of_turn() const override;
 
+  [[nodiscard]] core::InfillTokens infill() const override;
+
   [[nodiscard]] std::size_t token_bytes_max() const override { return token_bytes_max_; }
 
   [[nodiscard]] bool has(domain::Token token) const { return token >= 0 && token < size(); }

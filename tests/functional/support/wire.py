@@ -71,13 +71,19 @@ def anthropic_body(model, prompt, limit):
     return "/v1/messages", {"model": model, "max_tokens": limit, "messages": [{"role": "user", "content": prompt}], "stream": True}
 
 
-DIALECTS = {"chat": chat_body, "completions": openai_body, "ollama": ollama_body, "ollama chat": ollama_chat_body, "anthropic": anthropic_body}
+def responses_body(model, prompt, limit):
+    return "/v1/responses", {"model": model, "input": prompt, "max_output_tokens": limit, "temperature": 0, "stream": True, "ignore_eos": True}
+
+
+DIALECTS = {"chat": chat_body, "responses": responses_body, "completions": openai_body, "ollama": ollama_body, "ollama chat": ollama_chat_body, "anthropic": anthropic_body}
 
 
 def text_in(dialect, event):
     """The text that one event of a stream brings."""
     if dialect == "anthropic":
         return event.get("delta", {}).get("text", "") if event.get("type") == "content_block_delta" else ""
+    if dialect == "responses":
+        return event["delta"] if event.get("type") == "response.output_text.delta" else ""
     if dialect == "ollama":
         return event.get("response", "")
     if dialect == "ollama chat":
@@ -91,6 +97,8 @@ def is_error(dialect, event):
         return False  # [DONE]
     if dialect == "anthropic":
         return event.get("type") == "error" and {"type", "message"} <= event["error"].keys()
+    if dialect == "responses" and event.get("type") == "response.failed":
+        return {"code", "message"} <= event["response"]["error"].keys()
     if dialect.startswith("ollama"):
         return isinstance(event.get("error"), str) and bool(event["error"])
     return {"message", "type", "param", "code"} <= event.get("error", {}).keys() if isinstance(event.get("error"), dict) else False
@@ -102,6 +110,8 @@ def is_end(dialect, event):
         return True
     if dialect == "anthropic":
         return event.get("type") == "message_stop" or bool(event.get("delta", {}).get("stop_reason"))
+    if dialect == "responses":
+        return event.get("type") in ("response.completed", "response.incomplete")
     if dialect.startswith("ollama"):
         return event.get("done") is True
     return any(c.get("finish_reason") for c in event.get("choices", []))

@@ -27,10 +27,11 @@ AnswerWriter::AnswerWriter(std::int32_t choice, Rules rules)
       raw_(reader_ ? rules_.model_stops : joined(rules_.stops, rules_.model_stops)),
       said_(reader_ ? rules_.stops : std::vector<std::string>()) {}
 
-void AnswerWriter::begin(const std::string& echo, Events& out) {
+void AnswerWriter::begin(const std::string& echo, std::vector<domain::TokenLogprob> logprobs, Events& out) {
   if (reader_) return;
   enter(BlockKind::kText, out);
-  if (!echo.empty()) out.emplace_back(domain::Delta{.choice = choice_, .index = 0, .text = echo, .logprobs = {}});
+  if (!echo.empty())
+    out.emplace_back(domain::Delta{.choice = choice_, .index = 0, .text = echo, .logprobs = std::move(logprobs)});
 }
 
 AnswerWriter::Outcome AnswerWriter::add(std::string_view bytes, std::optional<domain::TokenLogprob> logprob,

@@ -30,8 +30,8 @@ class AnswerWriter {
     bool over = false;  // a stop string is complete, or one call is enough
     std::string stop;   // of the client's, the one that was found
   };
-  // `echo`: text that goes before the answer.
-  void begin(const std::string& echo, std::vector<domain::Event>& out);
+  // `echo`: text that goes before the answer; `logprobs`: of its tokens, where they are asked for.
+  void begin(const std::string& echo, std::vector<domain::TokenLogprob> logprobs, std::vector<domain::Event>& out);
   [[nodiscard]] Outcome add(std::string_view bytes, std::optional<domain::TokenLogprob> logprob,
                             std::vector<domain::Event>& out);
   // What was held back, and the end of the open block. REQUIRES: begin() was called.

@@ -56,7 +56,7 @@ Said say(AnswerWriter::Rules rules, std::string_view answer, std::size_t step) {
   AnswerWriter writer(0, std::move(rules));
   std::vector<domain::Event> events;
   Said out;
-  writer.begin({}, events);
+  writer.begin({}, {}, events);
   for (std::size_t at = 0; at < answer.size() && !out.over; at += step) {
     auto outcome = writer.add(answer.substr(at, step), domain::TokenLogprob{.text = "x"}, events);
     out.over = outcome.over;
@@ -186,7 +186,7 @@ TEST(AnswerWriter, IdsAreShortWhereTheTemplateWantsThem) {
 TEST(AnswerWriter, KnowsOfUnfinishedCharacters) {
   AnswerWriter writer(0, {});
   std::vector<domain::Event> events;
-  writer.begin({}, events);
+  writer.begin({}, {}, events);
   (void)writer.add("a\xE2", std::nullopt, events);
   EXPECT_TRUE(writer.in_character());
   (void)writer.add("\x82\xAC", std::nullopt, events);

@@ -7,6 +7,20 @@
 #include "engine/core/sampling/softmax.hpp"
 
 namespace hearth::engine::core {
+namespace {
+
+void add_logprobs(std::span<const float> row, std::int32_t count, Draw& out) {
+  const double total = log_sum_exp(row);
+  const auto logprob = [total](float logit) { return static_cast<float>(static_cast<double>(logit) - total); };
+  out.logprob = logprob(row[static_cast<std::size_t>(out.token)]);
+  if (count > 0) {
+    out.top.reserve(static_cast<std::size_t>(count));
+    select_top(row, static_cast<std::size_t>(count), out.top);
+  }
+  for (auto& alternative : out.top) alternative.p = logprob(alternative.logit);
+}
+
+}  // namespace
 
 using domain::SamplerStage;
 
@@ -239,15 +253,11 @@ domain::Token Sampler::draw_from_all(std::span<const float> row) {
   return static_cast<domain::Token>(token);
 }
 
-void Sampler::add_logprobs(std::span<const float> row, std::int32_t count, Draw& out) const {
-  const double total = log_sum_exp(row);
-  const auto logprob = [total](float logit) { return static_cast<float>(static_cast<double>(logit) - total); };
-  out.logprob = logprob(row[static_cast<std::size_t>(out.token)]);
-  if (count > 0) {
-    out.top.reserve(static_cast<std::size_t>(count));
-    select_top(row, static_cast<std::size_t>(count), out.top);
-  }
-  for (auto& alternative : out.top) alternative.p = logprob(alternative.logit);
+Draw measure(std::span<float> row, domain::Token token, std::int32_t alternatives) {
+  make_finite(row);
+  Draw out{.token = token};
+  add_logprobs(row, alternatives, out);
+  return out;
 }
 
 // 53 bits in [0, 1): the same on every platform.

@@ -25,6 +25,9 @@ struct Draw {
   std::vector<Candidate> top;  // most probable first; p holds the log-probability
 };
 
+// What a model gives `token`, whatever a chain would make of it. The row is made finite.
+[[nodiscard]] Draw measure(std::span<float> row, domain::Token token, std::int32_t alternatives);
+
 // What a sampler may need of the model.
 struct SamplerModel {
   const Vocab* vocab = nullptr;                 // for infill, which is skipped without
@@ -68,7 +71,6 @@ class Sampler {
   void apply(domain::SamplerStage stage);
   [[nodiscard]] domain::Token draw();
   [[nodiscard]] domain::Token draw_from_all(std::span<const float> row);
-  void add_logprobs(std::span<const float> row, std::int32_t count, Draw& out) const;
   [[nodiscard]] double uniform();
 
   domain::Sampling settings_;

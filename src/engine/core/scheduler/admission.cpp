@@ -8,6 +8,8 @@ namespace {
 
 // Cells that each running sequence is expected to need soon: what waits is not let in to be thrown out at once.
 constexpr std::int32_t kGrowth = 16;
+// What an answer without a limit may be long, in contexts, where a full one does not end it.
+constexpr std::int32_t kContexts = 10;
 
 }  // namespace
 
@@ -46,8 +48,7 @@ void Scheduler::admit() {
 
 bool Scheduler::admit_choice(Choice& choice) {
   prepare_choice(choice);
-  const auto usable = std::span(choice.tokens).first(choice.tokens.size() - 1);
-  if (!fits(choice, resident_match(usable))) return false;
+  if (!fits(choice, resident_match(reusable(choice)))) return false;
   attach(choice);
   if (choice.sequence < 0) return false;
   leave_queue(*choice.job);
@@ -81,7 +82,10 @@ void Scheduler::prepare_choice(Choice& choice) {
   choice.tokens = work.prompts[choice.prompt].tokens;
   choice.prompt_tokens = static_cast<std::int32_t>(choice.tokens.size());
   choice.generated_max =
-      std::min(settings.max_tokens.value_or(work.context_tokens), work.context_tokens - choice.prompt_tokens);
+      settings.max_tokens.value_or(work.shift ? kContexts * work.context_tokens : work.context_tokens);
+  if (!work.shift) choice.generated_max = std::min(choice.generated_max, work.context_tokens - choice.prompt_tokens);
+  choice.scores = work.scores_prompts && choice.index % settings.n == 0;
+  if (choice.scores) begin_echo(choice, model_.vocab());
   choice.sampler.emplace(settings.sampling, work.seed + static_cast<std::uint64_t>(choice.index), model_.vocab().size(),
                          SamplerModel{.vocab = &model_.vocab(), .breakers = work.breakers});
   for (const domain::Token token : choice.tokens) choice.sampler->accept(token);
@@ -96,7 +100,7 @@ void Scheduler::prepare_choice(Choice& choice) {
 // Gives the choice a sequence id that holds as much of its tokens as possible, its last one excepted (its logits are
 // needed).
 void Scheduler::attach(Choice& choice) {
-  const auto usable = std::span(choice.tokens).first(choice.tokens.size() - 1);
+  const auto usable = reusable(choice);
   if (!index_.any_free() && !index_.least_recent() && !demote_paused()) return;
   const auto match = resident_match(usable);
   if (!restore_saved(choice, usable, match.length)) reuse_resident(choice, match);

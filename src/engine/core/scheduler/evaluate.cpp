@@ -43,7 +43,7 @@ void Scheduler::plan(std::int32_t prefill_tokens) {
   for (Choice* choice : running_) {
     if (choice->job->paused) continue;
     eligible_.push_back(choice);
-    remaining_.push_back(choice->remaining());
+    remaining_.push_back(wanted_tokens(*choice));
   }
   const StepLimits limits{.step_tokens = step_tokens_,
                           .batch_tokens = batch_tokens_,
@@ -62,10 +62,11 @@ void Scheduler::plan(std::int32_t prefill_tokens) {
     for (std::int32_t i = 0; i < share.tokens; ++i) {
       const Position position = choice.evaluated + i;
       const auto place = static_cast<std::size_t>(position);
-      batch_.push_back({.token = choice.tokens[place],
-                        .position = position,
-                        .sequence = choice.sequence,
-                        .output = place + 1 == choice.tokens.size()});
+      batch_.push_back(
+          {.token = choice.tokens[place],
+           .position = position,
+           .sequence = choice.sequence,
+           .output = place + 1 == choice.tokens.size() || (scores_prompt(choice) && position >= choice.scored)});
     }
   }
 }
@@ -152,7 +153,8 @@ void Scheduler::sample() {
   for (const Share& share : shares_) {
     end += static_cast<std::size_t>(share.tokens);
     Choice& choice = *eligible_[share.index];
-    if (batch_[end - 1].output && choice.stage == Choice::Stage::kRunning && !choice.job->cancelled)
+    if (scores_prompt(choice)) score(choice, end - static_cast<std::size_t>(share.tokens), share.tokens);
+    if (choice.remaining() == 0 && choice.stage == Choice::Stage::kRunning && !choice.job->cancelled)
       on_output(choice, end - 1);
   }
 }
@@ -186,6 +188,8 @@ void Scheduler::on_output(Choice& choice, std::size_t batch_index) {
     end_choice(choice, domain::FinishReason::kStop, std::move(outcome.stop));
   } else if (choice.generated >= choice.generated_max) {
     end_choice(choice, domain::FinishReason::kLength, {});
+  } else if (job.generation.shift && static_cast<std::int32_t>(choice.tokens.size()) >= job.generation.context_tokens) {
+    shift(choice);
   }
 }
 

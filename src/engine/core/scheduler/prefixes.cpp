@@ -72,7 +72,7 @@ void Scheduler::reuse_resident(Choice& choice, const PrefixIndex::Match& match) 
 bool Scheduler::waits_for_disk(Choice& choice) {
   if (!store_.has_disk()) return false;
   prepare_choice(choice);
-  const auto usable = std::span(choice.tokens).first(choice.tokens.size() - 1);
+  const auto usable = reusable(choice);
   const auto saved = store_.find(usable, shares_prefixes_);
   if (saved.length == 0 || saved.held) return false;
   if (saved.length < resident_match(usable).length + kDiskFactor * store_.tokens_min()) return false;

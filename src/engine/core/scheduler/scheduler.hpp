@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -107,6 +108,13 @@ class Scheduler {
   void on_prefilled(Choice& choice);
   void end_choice(Choice& choice, domain::FinishReason reason, std::string stop);
   void fail_model();
+
+  // prompt_scores.cpp: probabilities of prompts, full contexts
+  [[nodiscard]] static bool scores_prompt(const Choice& choice);
+  [[nodiscard]] static std::int32_t wanted_tokens(const Choice& choice);
+  [[nodiscard]] static std::span<const domain::Token> reusable(const Choice& choice);
+  void score(Choice& choice, std::size_t batch_index, std::int32_t count);
+  void shift(Choice& choice);
 
   // embed.cpp
   bool evaluate_embeddings();

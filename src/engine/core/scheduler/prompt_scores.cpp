@@ -1,0 +1,60 @@
+// What the model thinks of the prompt itself, and what it forgets where a context is full.
+#include <algorithm>
+#include <utility>
+
+#include "engine/core/scheduler/scheduler.hpp"
+
+namespace hearth::engine::core {
+namespace {
+
+// Rows of logits are large: so many of one prompt are asked for in one step.
+constexpr std::int32_t kScoredTokens = 32;
+constexpr std::int32_t kLeastShift = 4;  // tokens that a shift has to choose from
+
+}  // namespace
+
+// Whether some of the prompt's tokens have no probability yet.
+bool Scheduler::scores_prompt(const Choice& choice) {
+  return choice.scores && choice.scored + 1 < static_cast<std::int32_t>(choice.prompt_tokens);
+}
+
+std::int32_t Scheduler::wanted_tokens(const Choice& choice) {
+  return scores_prompt(choice) ? std::min(choice.remaining(), kScoredTokens) : choice.remaining();
+}
+
+// Tokens whose evaluation may be taken from the cache. The last one's logits are needed, and of a prompt that is scored
+// those of each token.
+std::span<const domain::Token> Scheduler::reusable(const Choice& choice) {
+  const std::size_t most = choice.tokens.size() - 1;
+  return std::span(choice.tokens)
+      .first(scores_prompt(choice) ? std::min(most, static_cast<std::size_t>(choice.scored)) : most);
+}
+
+// REQUIRES: the batch was recorded; it had `count` tokens of the choice from `batch_index` on.
+void Scheduler::score(Choice& choice, std::size_t batch_index, std::int32_t count) {
+  const std::int32_t from = choice.evaluated - count;
+  for (std::int32_t i = 0; i < count && scores_prompt(choice); ++i) {
+    if (from + i != choice.scored) continue;
+    add_prompt_logprob(choice, model_.vocab(), model_.logits(batch_index + static_cast<std::size_t>(i)));
+  }
+}
+
+// Forgets the older half of what stands after the tokens to be kept; what is left is evaluated again, at its new
+// places. See docs/decisions/0014.
+void Scheduler::shift(Choice& choice) {
+  const PreparedGeneration& work = choice.job->generation;
+  const std::int32_t bos = static_cast<std::int32_t>(model_.vocab().begin().size());
+  const std::int32_t asked = work.keep_tokens < 0 ? choice.prompt_tokens : work.keep_tokens + bos;
+  const std::int32_t keep = std::clamp(std::min(asked, choice.prompt_tokens), 0, work.context_tokens - kLeastShift);
+  const auto size = static_cast<std::int32_t>(choice.tokens.size());
+  const std::int32_t drop = std::max((size - keep) / 2, 1);
+  const std::int32_t left = model_.remove(choice.sequence, keep, -1) ? keep : 0;
+  if (left == 0) model_.remove(choice.sequence, 0, -1);
+  index_.trim(choice.sequence, left);
+  choice.evaluated = left;
+  choice.tokens.erase(choice.tokens.begin() + keep, choice.tokens.begin() + keep + drop);
+  choice.prompt_tokens = std::max(choice.prompt_tokens - drop, keep);
+  choice.job->usage.dropped += drop;
+}
+
+}  // namespace hearth::engine::core
