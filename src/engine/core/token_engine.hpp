@@ -21,7 +21,7 @@ struct TokenEngineOptions {
   std::chrono::milliseconds step_limit{0};  // what it may take where smaller chunks would waste the machine
   std::int32_t context_tokens = 0;          // per conversation; 0 = what the model was loaded with
   PrefixCacheOptions prefix_cache;
-  bool context_shift = false;               // a full context loses its older half, unless a request says otherwise
+  bool context_shift = false;  // a full context loses its older half, unless a request says otherwise
 };
 
 // The one loop of every token engine: continuous batching under a token budget, prefix reuse, sampling, stop strings,
