@@ -63,6 +63,37 @@ TEST(FullContext, ShiftedGoesOnAsIfTheRestHadNeverBeen) {
   }
 }
 
+// What was kept of the sequence before the shift is of other tokens.
+TEST(FullContext, ShiftedIsNotTakenForWhatItWas) {
+  for (const bool shares : {true, false}) {
+    core::PrefixCacheOptions cache{.memory = base::Bytes{1 << 20}, .tokens_min = 4};
+    Harness h({.context_tokens = 64, .shares_prefixes = shares},
+              {.parallel = 1, .step_tokens = 64, .prefix_cache = cache});
+    const std::string prompt(40, 'x');
+    auto request = endless(prompt, 30);
+    request.generation.shift = true;
+    request.generation.keep_tokens = 0;
+    const auto client = h.submit(request);
+    h.run();
+    auto all = h.engine->tokenize({.text = prompt, .add_special = true, .parse_special = true})->tokens;
+    const auto said = ids_of(client.answer().choices.at(0));
+    all.insert(all.end(), said.begin(), said.end());
+    auto next = endless("", 5);
+    next.prompts[0].emplace<domain::Tokens>(all.begin(), all.begin() + 1);
+    auto& tokens = std::get<domain::Tokens>(next.prompts[0]);
+    tokens.insert(tokens.end(), all.begin() + 1 + 31, all.begin() + 64 - 2);
+    tokens.push_back(all[5]);
+    const auto after = h.submit(next);
+    h.run();
+    Harness other({.context_tokens = 64});
+    const auto fresh = other.submit(next);
+    other.run();
+    EXPECT_EQ(ids_of(after.answer().choices.at(0)), ids_of(fresh.answer().choices.at(0)));
+    if (shares) EXPECT_GT(after.answer().usage.cached, 0);
+    EXPECT_EQ(h.control->misuses(), Misuses{}) << "no checkpoint of what is gone";
+  }
+}
+
 TEST(FullContext, ShiftedHasAnEndWithoutALimit) {
   Harness h({.context_tokens = 32}, {.parallel = 4, .step_tokens = 64, .context_shift = true});
   auto request = endless("abc", 1);

@@ -48,10 +48,8 @@ void Scheduler::shift(Choice& choice) {
   const std::int32_t keep = std::clamp(std::min(asked, choice.prompt_tokens), 0, work.context_tokens - kLeastShift);
   const auto size = static_cast<std::int32_t>(choice.tokens.size());
   const std::int32_t drop = std::max((size - keep) / 2, 1);
-  const std::int32_t left = model_.remove(choice.sequence, keep, -1) ? keep : 0;
-  if (left == 0) model_.remove(choice.sequence, 0, -1);
-  index_.trim(choice.sequence, left);
-  choice.evaluated = left;
+  if (!cut(choice.sequence, keep)) empty(choice.sequence);
+  choice.evaluated = index_.length(choice.sequence);
   choice.tokens.erase(choice.tokens.begin() + keep, choice.tokens.begin() + keep + drop);
   choice.prompt_tokens = std::max(choice.prompt_tokens - drop, keep);
   choice.job->usage.dropped += drop;
