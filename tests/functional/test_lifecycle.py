@@ -176,11 +176,11 @@ def test_runner_killed_before_the_first_token(serve, dialect):
 
 
 def test_all_streams_of_a_killed_runner_end_with_an_error(serve, stories_path):
-    server = serve("--parallel", 4)
+    server = serve("--parallel", 4, "--context-shift")
     server.import_model(stories_path, "stories")
 
     def run(dialect):
-        with Stream(server, dialect, model="stories", limit=1900) as stream:
+        with Stream(server, dialect, model="stories", limit=15_000) as stream:
             return stream.response.status_code, list(stream)
 
     with ThreadPoolExecutor(10) as pool:

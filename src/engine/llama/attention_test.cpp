@@ -176,7 +176,7 @@ TEST_P(AttentionCases, GivesEachRowWhatItSees) {
   ASSERT_EQ(computed.size(), expected.size());
   float worst = 0;
   for (std::size_t i = 0; i < expected.size(); ++i) worst = std::max(worst, std::abs(computed[i] - expected[i]));
-  EXPECT_LT(worst, GetParam().type == GGML_TYPE_Q8_0 ? 2e-2F : 8e-3F);  // sums of 16 bits
+  EXPECT_LT(worst, GetParam().type == GGML_TYPE_Q8_0 ? 2e-2F : 1e-3F);  // single rows round what they ask to 16 bits
 }
 
 const Run kPrompt{.rows = 70, .first = 100, .length = 120};

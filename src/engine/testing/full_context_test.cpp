@@ -1,4 +1,6 @@
 // Answers that fill their context, and prompts whose own probabilities are asked for.
+#include <limits>
+
 #include "engine/testing/harness.hpp"
 
 namespace hearth::engine::testing {
@@ -101,6 +103,21 @@ TEST(FullContext, ShiftedHasAnEndWithoutALimit) {
   const auto client = h.submit(request);
   h.run();
   EXPECT_EQ(client.answer().usage.completion, 320);
+}
+
+TEST(FullContext, ShiftsInTheSmallestOnesWhateverIsToBeKept) {
+  for (std::int32_t context = 3; context <= 9; ++context) {
+    for (const std::int32_t keep : {-1, 0, 3, std::numeric_limits<std::int32_t>::max()}) {
+      Harness h({.context_tokens = context}, {.parallel = 2, .step_tokens = 64});
+      auto request = endless("a", 20);
+      request.generation.shift = true;
+      request.generation.keep_tokens = keep;
+      const auto client = h.submit(request);
+      h.run();
+      EXPECT_EQ(client.answer().usage.completion, 20) << context << " tokens, " << keep << " kept";
+      EXPECT_EQ(h.control->misuses(), Misuses{}) << context << " tokens, " << keep << " kept";
+    }
+  }
 }
 
 TEST(PromptLogprobs, AreThoseOfGeneratingTheSame) {

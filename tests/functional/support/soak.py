@@ -191,10 +191,15 @@ class Soak:
         return self.report()
 
     def at_rest(self):
+        """The server reads its engines' counters once a second: at rest is what it shows for longer than that."""
+        seen = [None, 0.0]
+
         def quiet():
             c = self.counters()
+            if c != seen[0]:
+                seen[:] = c, time.monotonic()
             busy = [k for k in ("hearth_engine_running", "hearth_engine_waiting", "hearth_engine_paused") if c[k]]
-            return not busy and c["hearth_http_requests_in_flight"] <= 1
+            return not busy and c["hearth_http_requests_in_flight"] <= 1 and time.monotonic() - seen[1] > 2.5
 
         until(quiet, "nothing runs, waits or is paused")
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <fmt/format.h>
+#include <new>
 #include <system_error>
 #include <utility>
 
@@ -43,8 +44,8 @@ std::string_view bytes_of(const domain::Tokens& tokens) {
 PrefixDisk::PrefixDisk(PrefixDiskOptions options, base::Log& log)
     : options_(std::move(options)), log_(log), prefix_(digest(options_.key) + "-") {
   std::error_code error;
-  if (fs::create_directories(options_.folder, error); !error) {
-    // Conversations lie in it.
+  if (fs::create_directories(options_.folder, error)) {
+    // Conversations lie in it. A folder that was there keeps what its owner gave it; the files are private in any case.
     fs::permissions(options_.folder, fs::perms::group_all | fs::perms::others_all, fs::perm_options::remove, error);
   }
   remove_leftovers();
@@ -83,7 +84,12 @@ std::optional<std::string> PrefixDisk::write(const SavedSequence& saved) {
 
 SharedSequence PrefixDisk::read(const std::string& name) {
   const fs::path path = options_.folder / name;
-  auto saved = prefix_file::read(path, options_.key);
+  Result<SavedSequence> saved = fail(ErrorCode::kIo, "no memory");
+  try {
+    saved = prefix_file::read(path, options_.key);
+  } catch (const std::bad_alloc&) {
+    log_.warn("no memory to read the saved prefix {}", path.string());
+  }
   if (!saved) {
     drop(path, saved.error());
     return nullptr;
@@ -98,9 +104,10 @@ void PrefixDisk::remove(const std::string& name) {
   fs::remove(options_.folder / name, ignored);
 }
 
-// Another process may have taken it away meanwhile: that is as it should be.
+// Only what is damaged goes: another process may have taken it away meanwhile, which is as it should be, and a file
+// that cannot be read now may be read later.
 void PrefixDisk::drop(const fs::path& path, const Error& why) {
-  if (why.code == ErrorCode::kNotFound) return;
+  if (why.code != ErrorCode::kInvalidRequest) return;
   log_.warn("a saved prefix is of no use and is deleted: {}", why.message);
   std::error_code ignored;
   fs::remove(path, ignored);

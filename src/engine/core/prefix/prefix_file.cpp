@@ -81,11 +81,12 @@ Result<void> read_lists(std::string_view body, std::uint32_t tokens, std::uint32
 }
 
 Result<Head> parse_head(std::istream& in, const std::filesystem::path& path, std::string_view key) {
-  std::error_code error;
-  Head out{.file_bytes = std::filesystem::file_size(path, error)};
+  in.seekg(0, std::ios::end);  // of this file, whatever another process puts in its place
+  Head out{.file_bytes = static_cast<std::uint64_t>(std::max<std::streamoff>(in.tellg(), 0))};
+  in.seekg(0);
   std::string all = bytes_from(in, kFixedBytes);
   std::string_view fixed = all;
-  if (error || fixed.size() < kFixedBytes || !fixed.starts_with(kMagic)) return damaged(path, "not a saved prefix");
+  if (fixed.size() < kFixedBytes || !fixed.starts_with(kMagic)) return damaged(path, "not a saved prefix");
   fixed.remove_prefix(kMagic.size());
   if (get<std::uint32_t>(fixed) != kVersion) return damaged(path, "of another format");
   const auto key_bytes = get<std::uint32_t>(fixed);

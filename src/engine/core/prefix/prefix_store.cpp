@@ -136,7 +136,7 @@ void PrefixStore::poll() {
     if (found == entries_.end()) continue;
     found->second.reading = false;
     --reading_;
-    if (!read.saved) {
+    if (!read.saved || read.saved->tokens != found->second.tokens) {
       if (!found->second.file.empty()) disk_bytes_ -= found->second.bytes;
       erase(found);
       continue;

@@ -44,8 +44,10 @@ void Scheduler::score(Choice& choice, std::size_t batch_index, std::int32_t coun
 void Scheduler::shift(Choice& choice) {
   const PreparedGeneration& work = choice.job->generation;
   const std::int32_t bos = static_cast<std::int32_t>(model_.vocab().begin().size());
-  const std::int32_t asked = work.keep_tokens < 0 ? choice.prompt_tokens : work.keep_tokens + bos;
-  const std::int32_t keep = std::clamp(std::min(asked, choice.prompt_tokens), 0, work.context_tokens - kLeastShift);
+  const std::int32_t asked =
+      work.keep_tokens < 0 ? choice.prompt_tokens : std::min(work.keep_tokens, choice.prompt_tokens) + bos;
+  const std::int32_t keep =
+      std::clamp(std::min(asked, choice.prompt_tokens), 0, std::max(work.context_tokens - kLeastShift, 0));
   const auto size = static_cast<std::int32_t>(choice.tokens.size());
   const std::int32_t drop = std::max((size - keep) / 2, 1);
   if (!cut(choice.sequence, keep)) empty(choice.sequence);
