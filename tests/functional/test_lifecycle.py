@@ -183,9 +183,11 @@ def test_all_streams_of_a_killed_runner_end_with_an_error(serve, stories_path):
         with Stream(server, dialect, model="stories", limit=15_000) as stream:
             return stream.response.status_code, list(stream)
 
-    with ThreadPoolExecutor(10) as pool:
-        asked = [(d, pool.submit(run, d)) for d in [*DIALECTS] * 2]
-        until(lambda: server.metric("hearth_engine_running") == 4 and server.metric("hearth_engine_waiting") == 6, "4 run, 6 wait")
+    dialects = [*DIALECTS] * 2
+    waiting = len(dialects) - 4
+    with ThreadPoolExecutor(len(dialects)) as pool:
+        asked = [(d, pool.submit(run, d)) for d in dialects]
+        until(lambda: server.metric("hearth_engine_running") == 4 and server.metric("hearth_engine_waiting") == waiting, f"4 run, {waiting} wait")
         os.kill(server.runner(), signal.SIGKILL)
         for dialect, future in asked:
             status, events = future.result()

@@ -11,7 +11,7 @@ SEED = os.environ.get("SOAK_SEED", "1")
 
 def test_soak(serve, tmp_path, capfd):
     # What AddressSanitizer keeps back of freed memory would look like a leak.
-    server = serve("--parallel", 4, "--queue", 256, "--keep-alive", "24h", env={"ASAN_OPTIONS": "quarantine_size_mb=4"})
+    server = serve("--parallel", 4, "--queue", 256, "--keep-alive", "24h", "--prefix-cache-memory", "8MiB", env={"ASAN_OPTIONS": "quarantine_size_mb=4"})
     server.import_model(bert.make(tmp_path / "mean.gguf", pooling=1, outputs=0), "mean")
     server.import_model(bert.make(tmp_path / "ranks.gguf"), "ranks")
     scripted.write(tmp_path / "calls.gguf", qwen_call(*CALLS[0]), QWEN, MARKS)

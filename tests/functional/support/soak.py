@@ -196,8 +196,9 @@ class Soak:
 
         def quiet():
             c = self.counters()
-            if c != seen[0]:
-                seen[:] = c, time.monotonic()
+            ends = [c[f"hearth_engine_requests_{k}_total"] for k in ENGINE]
+            if ends != seen[0]:
+                seen[:] = ends, time.monotonic()
             busy = [k for k in ("hearth_engine_running", "hearth_engine_waiting", "hearth_engine_paused") if c[k]]
             return not busy and c["hearth_http_requests_in_flight"] <= 1 and time.monotonic() - seen[1] > 2.5
 
