@@ -35,7 +35,7 @@ def test_probabilities_are_those_of_generating(client):
     count = len(said.logprobs.tokens)
     assert count > 0
     assert again.tokens[-count:] == said.logprobs.tokens
-    assert again.token_logprobs[-count:] == pytest.approx(said.logprobs.token_logprobs, abs=2e-3)
+    assert again.token_logprobs[-count:] == pytest.approx(said.logprobs.token_logprobs, abs=5e-2)  # 8-bit activations round otherwise in another batch
 
 
 def test_token_ids_line_up(client):
