@@ -57,7 +57,7 @@ def test_the_answer_follows(client, stream):
 
 def test_again_and_in_batches(client):
     one = complete(client, echo=True, logprobs=1).choices[0].logprobs.token_logprobs
-    assert complete(client, echo=True, logprobs=1).choices[0].logprobs.token_logprobs == pytest.approx(one, abs=2e-3)
+    assert complete(client, echo=True, logprobs=1).choices[0].logprobs.token_logprobs == pytest.approx(one, abs=5e-2)
     both = complete(client, prompt=[PROMPT, "Another one, a little longer than that."], n=2, echo=True, logprobs=1)
     assert [c.text for c in both.choices] == [PROMPT, PROMPT, *["Another one, a little longer than that."] * 2]
     assert both.choices[1].logprobs.token_logprobs == pytest.approx(one, abs=2e-2)
