@@ -1,5 +1,5 @@
 """What the benchmarks of the engine and of the front share: servers, load, figures. Needs: make (release build), make bench-peers."""
-import argparse, http.client, json, os, pathlib, resource, signal, statistics, subprocess, sys, tempfile, time
+import argparse, http.client, json, os, pathlib, re, resource, signal, statistics, subprocess, sys, tempfile, time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BIN = ROOT / "build/release/bin"
@@ -33,6 +33,31 @@ def loadgen():
     if not exe.exists():
         subprocess.run(["cc", "-O2", "-o", exe, ROOT / "bench/tools/loadgen.c"], check=True)
     return exe
+
+
+def bare():
+    """bench/tools/bare.cpp on the published llama.cpp."""
+    exe = OUT / "bare"
+    if not exe.exists():
+        libraries = [LLAMA / "src/libllama.a", *(LLAMA / f"ggml/src/{n}.a" for n in ("libggml", "libggml-cpu", "libggml-base"))]
+        subprocess.run(["clang++-19", "-std=c++20", "-O2", "-I", LLAMA / "source/include", "-I", LLAMA / "source/ggml/include", "-o", exe,
+                        ROOT / "bench/tools/bare.cpp", *libraries, "-lpthread", "-ldl", "-lm"], check=True)
+    return exe
+
+
+def best_of_bare(mode, model, count, tokens, batches=(1, 4, 8, 16, 32)):
+    """Operations/s of the bare engine at the number of sequences in a batch that suits it best."""
+    best = 0.0
+    for sequences in batches:
+        out = subprocess.run([bare(), mode, model, str(count), str(tokens), str(sequences)], capture_output=True, text=True, check=True).stdout
+        best = max(best, statistics.median(float(line) for line in out.split()))
+    return best
+
+
+def prompt_tokens(port, path, body):
+    c = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    c.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
+    return json.loads(c.getresponse().read())["usage"]["prompt_tokens"]
 
 
 def random_model(size, quant):
@@ -139,6 +164,30 @@ def tree(pid):
         out.append(x)
         todo += kids.get(x, [])
     return out
+
+
+def thread_seconds(pid):
+    """[(thread id, name, CPU seconds)] of a process."""
+    out = []
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        folder = pathlib.Path(f"/proc/{pid}/task/{thread}")
+        out.append((int(thread), (folder / "comm").read_text().strip(), int((folder / "schedstat").read_text().split()[0]) / 1e9))
+    return sorted(out)
+
+
+def outside_the_model(pid, port):
+    """CPU seconds since the start of a hearth with one loaded model, and its tokens. The engine's own thread is its process's first of that
+    name; the others of that name compute inside the model only."""
+    counters = {m[1]: float(m[2]) for m in re.finditer(r"^hearth_engine_(\w+?)_total\{[^}]*\} (\S+)$", get(port, "/metrics")[1].decode(), re.M)}
+    drawing = counters["sampling_seconds"]
+    serving = -counters["model_seconds"] - drawing
+    for process in tree(pid):
+        engine = False
+        for _, name, seconds in thread_seconds(process):
+            if name != "hearth-engine" or not engine:
+                serving += seconds
+            engine = engine or name == "hearth-engine"
+    return {"serving": serving, "drawing": drawing, "tokens": counters["generated_tokens"]}
 
 
 def memory(pid, field):

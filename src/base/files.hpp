@@ -27,6 +27,9 @@ namespace hearth::base {
 // The same without waiting for the disk: a kill of this process leaves the old or the new content, a power failure may
 // leave neither.
 [[nodiscard]] Result<void> replace_file(const std::filesystem::path& path, std::string_view content);
+// Removes a temporary file of the writes above, ".NAME.RANDOM.tmp", if no process is writing it any more. false: one
+// is, it has gone, it cannot be removed, or the file system cannot lock files, so that nobody knows.
+bool remove_abandoned(const std::filesystem::path& temp);
 // Brings the content of a file that somebody else has written to the disk. Blocks; kIo.
 [[nodiscard]] Result<void> sync_file(const std::filesystem::path& path);
 // Makes renames in `folder` last.

@@ -4,9 +4,11 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <pwd.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
+#include <utility>
 
 #include "base/files.hpp"
 #include "base/strings.hpp"
@@ -17,6 +19,7 @@ namespace {
 class Fd {
  public:
   explicit Fd(int fd) : fd_(fd) {}
+  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   Fd(const Fd&) = delete;
   Fd& operator=(const Fd&) = delete;
   ~Fd() {
@@ -65,9 +68,25 @@ constexpr mode_t kPrivate = 0600;
 
 using Pieces = std::span<const std::string_view>;
 
-Result<void> write_temp(const std::filesystem::path& temp, Pieces pieces, Wait wait, mode_t mode) {
-  const Fd fd(::open(temp.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
-  if (!fd.ok()) return io_error("cannot write", temp, errno);
+int lock(const Fd& fd, int how) {
+  int result = 0;
+  do {
+    result = ::flock(fd.get(), how);
+  } while (result != 0 && errno == EINTR);
+  return result;
+}
+
+// A new file beside `path`, locked, so that remove_abandoned leaves it alone. Where there are no locks, it always does.
+Fd make_temp(const std::filesystem::path& path, mode_t mode, std::filesystem::path& temp) {
+  while (true) {
+    temp = path.parent_path() / fmt::format(".{}.{}.tmp", path.filename().string(), random_id(8));
+    Fd fd(::open(temp.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
+    struct stat made{};
+    if (!fd.ok() || lock(fd, LOCK_EX) != 0 || ::fstat(fd.get(), &made) != 0 || made.st_nlink > 0) return fd;
+  }  // somebody took it away before it was locked
+}
+
+Result<void> write_temp(const Fd& fd, const std::filesystem::path& temp, Pieces pieces, Wait wait) {
   for (std::string_view piece : pieces) {
     while (!piece.empty()) {
       const auto n = ::write(fd.get(), piece.data(), piece.size());
@@ -85,8 +104,10 @@ Result<void> replace(const std::filesystem::path& path, Pieces pieces, Wait wait
   const auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
   std::filesystem::create_directories(folder, error);
   if (error) return fail(ErrorCode::kIo, fmt::format("cannot make folder {}: {}", folder.string(), error.message()));
-  const auto temp = folder / fmt::format(".{}.{}.tmp", path.filename().string(), random_id(8));
-  auto written = write_temp(temp, pieces, wait, mode);
+  std::filesystem::path temp;
+  const Fd fd = make_temp(folder / path.filename(), mode, temp);
+  if (!fd.ok()) return io_error("cannot write", temp, errno);
+  auto written = write_temp(fd, temp, pieces, wait);
   if (written && ::rename(temp.c_str(), path.c_str()) != 0) written = io_error("cannot write", path, errno);
   if (!written) {
     ::unlink(temp.c_str());
@@ -108,6 +129,11 @@ Result<void> write_private_file(const std::filesystem::path& path, std::span<con
 }
 Result<void> replace_file(const std::filesystem::path& path, std::string_view content) {
   return replace(path, std::span(&content, 1), Wait::kNot);
+}
+
+bool remove_abandoned(const std::filesystem::path& temp) {
+  const Fd fd(::open(temp.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  return fd.ok() && lock(fd, LOCK_EX | LOCK_NB) == 0 && ::unlink(temp.c_str()) == 0;
 }
 
 Result<void> sync_file(const std::filesystem::path& path) {

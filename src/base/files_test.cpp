@@ -1,8 +1,12 @@
 #include "base/files.hpp"
 
 #include <cstdlib>
+#include <fcntl.h>
 #include <fstream>
 #include <gtest/gtest.h>
+#include <sys/file.h>
+#include <thread>
+#include <unistd.h>
 
 namespace hearth::base {
 namespace {
@@ -35,6 +39,40 @@ TEST_F(Files, ErrorsNameThePathAndTheReason) {
   std::ofstream(folder_ / "file") << "x";
   EXPECT_FALSE(write_file_atomically(folder_ / "file" / "below", "x"));
   EXPECT_EQ(read_file(folder_ / "file", Bytes{0}).error().code, ErrorCode::kPayloadTooLarge);
+}
+
+// Of a process that was killed, against one that is being written.
+TEST_F(Files, OnlyWhatNobodyWritesIsAbandoned) {
+  const auto left = folder_ / ".a.12345678.tmp";
+  std::ofstream(left) << "half";
+  EXPECT_TRUE(remove_abandoned(left));
+  EXPECT_FALSE(fs::exists(left));
+  EXPECT_FALSE(remove_abandoned(left)) << "it has gone";
+
+  const int written = ::open(left.c_str(), O_WRONLY | O_CREAT | O_EXCL, 0600);
+  ASSERT_GE(written, 0);
+  ASSERT_EQ(::flock(written, LOCK_EX), 0);
+  EXPECT_FALSE(remove_abandoned(left));
+  EXPECT_TRUE(fs::exists(left));
+  ::close(written);
+  EXPECT_TRUE(remove_abandoned(left));
+}
+
+// Somebody removes all that looks abandoned, all the time.
+TEST_F(Files, WritesAreNotTakenForAbandoned) {
+  const std::jthread remover([this](const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      std::error_code error;
+      for (fs::directory_iterator it(folder_, error), end; !error && it != end; it.increment(error)) {
+        if (it->path().extension() == ".tmp") (void)remove_abandoned(it->path());
+      }
+    }
+  });
+  const std::string content(100'000, 'x');
+  for (int i = 0; i < 300; ++i) {
+    const auto written = replace_file(folder_ / "file", content);
+    ASSERT_TRUE(written) << written.error().message;
+  }
 }
 
 TEST_F(Files, ExpandUser) {

@@ -260,7 +260,8 @@ constexpr std::array kSettings{
             .flag = "--prefix-cache-dir",
             .metavar = "DIR",
             .help = "folder to which these go when that memory is full or a model is unloaded; they are found again "
-                    "after a restart (default: none)"},
+                    "after a restart. It then holds people's conversations, unencrypted, readable for their owner "
+                    "alone (default: none)"},
     Setting{.key = "engine.prefix_cache_disk",
             .kind = Kind::kBytes,
             .fallback = "16GiB",

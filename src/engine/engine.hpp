@@ -42,14 +42,15 @@ struct Stats {
   std::uint64_t requests_finished = 0;
   std::uint64_t requests_failed = 0;
   std::uint64_t requests_cancelled = 0;
-  std::uint64_t steps_after_cancel = 0;  // steps in which a cancelled sequence still took part; must stay 0
-  std::uint64_t step_nanoseconds = 0;    // time inside the model
-  std::uint64_t prefix_hits = 0;         // sequences that began with tokens from the cache, wherever those were
-  std::uint64_t prefix_saves = 0;        // from the KV cache to memory, checkpoints included
-  std::uint64_t prefix_restores = 0;     // the other way
-  std::uint64_t prefix_reads = 0;        // from disk to memory
-  std::uint64_t prefix_evictions = 0;    // saved ones lost for want of room
-  std::uint64_t prefix_nanoseconds = 0;  // of the engine thread, to save and restore
+  std::uint64_t steps_after_cancel = 0;    // steps in which a cancelled sequence still took part; must stay 0
+  std::uint64_t step_nanoseconds = 0;      // time inside the model
+  std::uint64_t sampling_nanoseconds = 0;  // to constrain and draw tokens
+  std::uint64_t prefix_hits = 0;           // sequences that began with tokens from the cache, wherever those were
+  std::uint64_t prefix_saves = 0;          // from the KV cache to memory, checkpoints included
+  std::uint64_t prefix_restores = 0;       // the other way
+  std::uint64_t prefix_reads = 0;          // from disk to memory
+  std::uint64_t prefix_evictions = 0;      // saved ones lost for want of room
+  std::uint64_t prefix_nanoseconds = 0;    // of the engine thread, to save and restore
   std::uint64_t prefix_memory_bytes = 0;
   std::uint64_t prefix_disk_bytes = 0;  // of this model
   std::uint32_t running = 0;
@@ -91,12 +92,13 @@ class Engine {
   [[nodiscard]] virtual Result<domain::Rendered> render(const domain::RenderRequest& work) const = 0;
   [[nodiscard]] virtual Stats stats() const = 0;
 
-  // Engine thread. One step: takes in submissions and cancellations, evaluates at most one batch, sends events.
-  // false: there was nothing to do.
+  // Engine thread. One step: takes in submissions and cancellations, evaluates at most one batch, sends events; does
+  // not wait for anybody. false: there was nothing to do, and there will not be before somebody calls. true: wait()
+  // tells when to step again.
   virtual bool step() = 0;
   // Engine thread. Whether the model cannot evaluate any more: all work has been failed, and it must be loaded anew.
   [[nodiscard]] virtual bool failed() const = 0;
-  // Engine thread. Until there is something to do or stop is requested.
+  // Engine thread. Until there is something to do (at once if the last step did something) or stop is requested.
   virtual void wait(std::stop_token stop) = 0;
   // Engine thread. Ends all work with kShuttingDown.
   virtual void shut_down() = 0;

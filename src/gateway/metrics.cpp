@@ -48,9 +48,15 @@ struct EngineMetric {
   const char* help;
   MetricType type;
   std::uint64_t sched::RunnerStats::* field;
+  double unit = 1;  // of the field, in the metric's
 };
+constexpr double kNanosecond = 1e-9;
 constexpr std::array kEngineMetrics{
     EngineMetric{"hearth_engine_steps_total", "Engine steps", MetricType::Counter, &sched::RunnerStats::steps},
+    EngineMetric{"hearth_engine_model_seconds_total", "Time inside the model", MetricType::Counter,
+                 &sched::RunnerStats::step_nanoseconds, kNanosecond},
+    EngineMetric{"hearth_engine_sampling_seconds_total", "Time spent on constraining and drawing tokens",
+                 MetricType::Counter, &sched::RunnerStats::sampling_nanoseconds, kNanosecond},
     EngineMetric{"hearth_engine_steps_after_cancel_total", "Steps in which a cancelled sequence still took part",
                  MetricType::Counter, &sched::RunnerStats::steps_after_cancel},
     EngineMetric{"hearth_engine_prompt_tokens_total", "Prompt tokens evaluated", MetricType::Counter,
@@ -75,8 +81,8 @@ constexpr std::array kEngineMetrics{
                  &sched::RunnerStats::prefix_reads},
     EngineMetric{"hearth_engine_prefix_evictions_total", "Saved sequences lost for want of room", MetricType::Counter,
                  &sched::RunnerStats::prefix_evictions},
-    EngineMetric{"hearth_engine_prefix_nanoseconds_total", "Time of engines spent on saving and restoring",
-                 MetricType::Counter, &sched::RunnerStats::prefix_nanoseconds},
+    EngineMetric{"hearth_engine_prefix_seconds_total", "Time spent on saving and restoring sequences",
+                 MetricType::Counter, &sched::RunnerStats::prefix_nanoseconds, kNanosecond},
     EngineMetric{"hearth_engine_prefix_memory_bytes", "Saved sequences and checkpoints in memory", MetricType::Gauge,
                  &sched::RunnerStats::prefix_memory_bytes},
     EngineMetric{"hearth_engine_prefix_disk_bytes", "Saved sequences on disk", MetricType::Gauge,
@@ -157,12 +163,15 @@ std::string Metrics::render(const http::ServerStats& server, const sched::Manage
   counter("hearth_model_evictions_total", "Models unloaded to make room", manager.evictions);
   counter("hearth_requests_refused_total", "Requests refused because a queue was full", manager.refused);
   gauge("hearth_models_loaded", "Models loaded now", loaded.size());
-  auto memory = family("hearth_model_memory_bytes", "Measured memory of a loaded model", MetricType::Gauge);
+  auto memory = family("hearth_model_memory_bytes",
+                       "Memory of a loaded model: measured when it was loaded, and its saved sequences and checkpoints",
+                       MetricType::Gauge);
   for (const auto& l : loaded) add(memory, static_cast<double>(l.model.memory_bytes), {{"model", l.model.card.name}});
   families.push_back(std::move(memory));
   for (const auto& metric : kEngineMetrics) {
     auto out = family(metric.name, metric.help, metric.type);
-    for (const auto& l : loaded) add(out, static_cast<double>(l.stats.*metric.field), {{"model", l.model.card.name}});
+    for (const auto& l : loaded)
+      add(out, metric.unit * static_cast<double>(l.stats.*metric.field), {{"model", l.model.card.name}});
     families.push_back(std::move(out));
   }
   return prometheus::TextSerializer().Serialize(families);

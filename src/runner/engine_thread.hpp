@@ -11,7 +11,8 @@ namespace hearth::runner {
 // Keeps the engine running on the calling thread until told to stop or its model has failed; then all its work ends.
 inline void drive(engine::Engine& engine, const std::stop_token& stop) {
   while (!stop.stop_requested() && !engine.failed()) {
-    if (!engine.step()) engine.wait(stop);
+    (void)engine.step();
+    engine.wait(stop);
   }
   engine.shut_down();
 }

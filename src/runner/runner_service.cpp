@@ -104,7 +104,8 @@ std::string write_stats(const engine::Stats& s) {
   w.field("cached_prompt_tokens", s.cached_prompt_tokens).field("generated_tokens", s.generated_tokens);
   w.field("requests_finished", s.requests_finished).field("requests_failed", s.requests_failed);
   w.field("requests_cancelled", s.requests_cancelled).field("steps_after_cancel", s.steps_after_cancel);
-  w.field("step_nanoseconds", s.step_nanoseconds).field("running", s.running).field("waiting", s.waiting);
+  w.field("step_nanoseconds", s.step_nanoseconds).field("sampling_nanoseconds", s.sampling_nanoseconds);
+  w.field("running", s.running).field("waiting", s.waiting);
   w.field("prefix_hits", s.prefix_hits).field("prefix_saves", s.prefix_saves);
   w.field("prefix_restores", s.prefix_restores).field("prefix_reads", s.prefix_reads);
   w.field("prefix_evictions", s.prefix_evictions).field("prefix_nanoseconds", s.prefix_nanoseconds);

@@ -233,7 +233,7 @@ void ModelManager::publish() {
   for (const auto& [key, slot] : slots_) {
     Loaded out{.model = {.card = slot->card, .state = kName(slot->state)}, .stats = slot->stats};
     out.model.device = slot->info.capabilities.device;
-    out.model.memory_bytes = slot->info.memory_bytes;
+    out.model.memory_bytes = slot->info.memory_bytes + slot->stats.prefix_memory_bytes;
     out.model.context_tokens = slot->info.capabilities.context_tokens;
     out.model.slots = slot->info.capabilities.slots;
     out.model.slots_busy = slot->in_flight;

@@ -40,6 +40,7 @@ Result<RunnerStats> read_runner_stats(std::string_view text) {
                read("requests_cancelled", s.requests_cancelled);
                read("steps_after_cancel", s.steps_after_cancel);
                read("step_nanoseconds", s.step_nanoseconds);
+               read("sampling_nanoseconds", s.sampling_nanoseconds);
                read("prefix_hits", s.prefix_hits);
                read("prefix_saves", s.prefix_saves);
                read("prefix_restores", s.prefix_restores);

@@ -28,6 +28,7 @@ struct RunnerStats {
   std::uint64_t requests_cancelled = 0;
   std::uint64_t steps_after_cancel = 0;
   std::uint64_t step_nanoseconds = 0;
+  std::uint64_t sampling_nanoseconds = 0;
   std::uint64_t prefix_hits = 0;
   std::uint64_t prefix_saves = 0;
   std::uint64_t prefix_restores = 0;

@@ -35,6 +35,10 @@ class Slot {
   std::optional<base::SteadyTime> expires{};  // none = never
   std::optional<std::chrono::nanoseconds> next_keep_alive{};
   double mean_service_s = 1.0;  // of recent requests, for Retry-After
+
+  // What the model takes now: `memory`, and what its runner has put into its prefix cache since it was loaded, as of at
+  // most a second ago.
+  [[nodiscard]] base::Bytes taken() const { return memory + base::Bytes{stats.prefix_memory_bytes}; }
 };
 
 }  // namespace hearth::sched

@@ -1,33 +1,33 @@
 #include "store/memory_estimate.hpp"
 
 #include <algorithm>
-#include <array>
 #include <string_view>
 
-#include "store/gguf_types.hpp"
 #include "store/model_card.hpp"
 
 namespace hearth::store {
 namespace {
 
-// Constants and terms are of llama.cpp b11549 on a CPU with AVX2. Estimate against the resident memory of a process
-// that loaded the model and filled its whole cache, in MB (random weights; llama architecture unless it says bert;
-// batch of 512):
+// Constants and terms are of llama.cpp b11549 on a CPU with AVX-512. Estimate against the resident memory of a runner
+// that loaded the model, with huge pages, and answered prompts of half its context (random weights; llama architecture;
+// batch of 512; no prefix cache), in MB:
 //   model         file   context x parallel   estimate   measured
-//   260K f32       1.2       512 x 4             13.4       12.8
-//   260K f32       1.2      2048 x 4             23.6       23.9
-//   15M q8_0      16.9       512 x 4             53.1       52.5
-//   15M q8_0      16.9      2048 x 4            101.8      102.0
-//   15M q4_0      13.9      2048 x 4            102.2      102.0
-//   135M q8_0    144.2       512 x 4            223.9      224.2
-//   135M q4_0     91.1       512 x 4            230.5      229.1
-//   0.5B q8_0    528.6       256 x 2            604.0      606.6
-//   0.5B q4_0    349.7       256 x 2            626.4      620.7
-//   23M bert f16  45.9       512 (embed)        127.1      126.8
-constexpr std::uint64_t kRuntimeBytes = 7'000'000;  // code, tables and heap of llama.cpp
-constexpr std::uint64_t kTokenBytes = 156;          // of the vocabulary in memory, per token
-constexpr std::uint64_t kMergeBytes = 120;          // per merge of a byte-pair vocabulary
-constexpr std::uint64_t kOutputRows = 32;           // rows of logits that the engine reserves at least
+//   260K f32       1.2       512 x 4             21.4       20.5
+//   260K f32       1.2      2048 x 4             31.6       32.5
+//   15M q8_0      16.9       512 x 4             61.1       60.2
+//   15M q8_0      16.9      2048 x 4            109.8      108.4
+//   15M q4_0      13.9       512 x 4             58.1       57.5
+//   15M q4_0      13.9      2048 x 4            106.9      105.5
+//   135M q8_0    144.2       512 x 4            231.8      231.2
+//   135M q4_0     91.1       512 x 4            178.7      180.1
+//   135M q4_0     91.1      2048 x 1            177.5      179.1
+//   0.5B q8_0    528.6       256 x 2            611.9      602.6
+//   0.5B q4_0    349.7       256 x 2            433.0      412.7
+//   0.5B q4_0    349.7       512 x 2            439.8      441.5
+constexpr std::uint64_t kRuntimeBytes = 15'000'000;  // code, tables and heap of llama.cpp, ends of huge pages
+constexpr std::uint64_t kTokenBytes = 156;           // of the vocabulary in memory, per token
+constexpr std::uint64_t kMergeBytes = 120;           // per merge of a byte-pair vocabulary
+constexpr std::uint64_t kOutputRows = 32;            // rows of logits that the engine reserves at least
 constexpr std::uint64_t kContextStep = 256;
 constexpr std::int64_t kDefaultContext = 8192;
 constexpr std::uint64_t kEmbedBatch = 512;
@@ -49,32 +49,9 @@ std::uint64_t count(std::optional<std::int64_t> value, std::int64_t fallback = 0
   return std::min(static_cast<std::uint64_t>(std::max<std::int64_t>(value.value_or(fallback), 0)), kMost);
 }
 
-// Whether llama.cpp copies weights of this type into an order that suits the CPU (the file's pages stay mapped as
-// well).
-bool is_rearranged(const GgmlType& type) {
-  const auto is_one_of = [&](const auto& names) { return std::ranges::find(names, type.name) != names.end(); };
-#if defined(__x86_64__)
-  static constexpr std::array<std::string_view, 4> kAvx2 = {"Q4_0", "Q4_K", "IQ4_NL", "MXFP4"};
-  if (__builtin_cpu_supports("avx512f") && type.name == "Q2_K") return true;
-  return __builtin_cpu_supports("avx2") && is_one_of(kAvx2);
-#elif defined(__aarch64__)
-  static constexpr std::array<std::string_view, 7> kNeon = {"Q4_0", "Q4_K", "Q5_K", "Q6_K", "Q8_0", "IQ4_NL", "MXFP4"};
-  return is_one_of(kNeon);
-#else
-  return is_one_of(std::array<std::string_view, 0>{});
-#endif
-}
-
 std::uint64_t weights(const GgufHeader& header, std::uint64_t parts_bytes) {
-  constexpr std::uint64_t kRowsTogether = 8;
   std::uint64_t sum = std::min(parts_bytes, kMost);
-  for (const GgufTensor& tensor : header.tensors) {
-    sum = std::min(sum + std::min(tensor.bytes, kMost), kMost);
-    const GgmlType* const type = ggml_type(tensor.type);
-    const bool matrix = tensor.shape.size() >= 2 && tensor.shape[1] % kRowsTogether == 0;
-    if (type != nullptr && matrix && is_rearranged(*type) && !tensor.name.starts_with("token_embd"))
-      sum = std::min(sum + tensor.bytes, kMost);
-  }
+  for (const GgufTensor& tensor : header.tensors) sum = std::min(sum + std::min(tensor.bytes, kMost), kMost);
   return sum;
 }
 

@@ -60,6 +60,18 @@ def test_what_was_pushed_out_comes_back(serve):
     assert server.metric("hearth_engine_prefix_disk_bytes") == 0
 
 
+def test_it_is_memory_of_its_model(serve):
+    server = serve("--parallel", 1)
+
+    def size():
+        return server.http.get("/api/ps").json()["models"][0]["size"]
+
+    chat(server, "hello")
+    alone = size()
+    push_out(server)
+    until(lambda: (kept := server.metric("hearth_engine_prefix_memory_bytes")) > 0 and size() == alone + kept, "the runner has told")
+
+
 def test_every_dialect_counts_it(serve):
     server = serve("--parallel", 1)
     message = [{"role": "user", "content": A * 6}]

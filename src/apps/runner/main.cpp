@@ -16,6 +16,7 @@
 #include "base/spd_log.hpp"
 #include "engine/core/token_engine.hpp"
 #include "engine/llama/llama_model.hpp"
+#include "engine/llama/process.hpp"
 #include "http/server.hpp"
 #include "rt/io_threads.hpp"
 #include "rt/race.hpp"
@@ -56,7 +57,9 @@ class Worker {
       log.error("{}", model.error().message);
       return service.set_failure(std::move(model).error());
     }
-    engine_ = engine::core::make_token_engine(*std::move(model), arguments.engine, clock, log);
+    auto engine_options = arguments.engine;
+    engine_options.threads = arguments.model.threads > 0 ? arguments.model.threads : engine::llama::usable_cores();
+    engine_ = engine::core::make_token_engine(*std::move(model), engine_options, clock, log);
     service.set_engine(*engine_);
     runner::drive(*engine_, stop);
     if (engine_->failed()) failed_.set();

@@ -61,12 +61,21 @@ std::int32_t Inbox::waiting() const {
   return waiting_;
 }
 
+void Inbox::wake() {
+  {
+    const std::scoped_lock lock(mutex_);
+    woken_ = true;
+  }
+  filled_.notify_one();
+}
+
 void Inbox::take(Mail& out) {
   out.submissions.clear();
   out.cancelled.clear();
   out.resumed.clear();
   const std::scoped_lock lock(mutex_);
   std::swap(out, mail_);
+  woken_ = false;
 }
 
 void Inbox::leave_queue(std::int32_t count) {
@@ -98,7 +107,7 @@ void Inbox::close(Error reason) {
 
 void Inbox::wait(std::stop_token stop) {
   std::unique_lock lock(mutex_);
-  filled_.wait(lock, std::move(stop), [this] { return !mail_.empty(); });
+  filled_.wait(lock, std::move(stop), [this] { return woken_ || !mail_.empty(); });
 }
 
 }  // namespace hearth::engine::core

@@ -44,6 +44,8 @@ class Inbox {
   void cancel(Ticket ticket);
   void resume(Ticket ticket);
   [[nodiscard]] std::int32_t waiting() const;
+  // Something other than mail is there for the engine.
+  void wake();
 
   // Engine thread.
   struct Mail {
@@ -52,7 +54,7 @@ class Inbox {
     std::vector<Ticket> resumed;
     [[nodiscard]] bool empty() const { return submissions.empty() && cancelled.empty() && resumed.empty(); }
   };
-  // Swaps the mail into `out`, which is emptied first.
+  // Swaps the mail into `out`, which is emptied first. What wake() told of is to be looked at after that.
   void take(Mail& out);
   // Requests that no longer wait for a slot.
   void leave_queue(std::int32_t count);
@@ -63,7 +65,7 @@ class Inbox {
   void end_batch();
   // From now on submit() answers with this.
   void close(Error reason);
-  // Until there is mail or a stop is requested.
+  // Until there is mail, or wake() since the last take(), or a stop is requested.
   void wait(std::stop_token stop);
 
  private:
@@ -78,6 +80,7 @@ class Inbox {
   std::vector<Ticket> in_batch_;
   std::optional<Error> closed_;
   std::int32_t waiting_ = 0;
+  bool woken_ = false;
   Ticket next_ = 1;
 };
 

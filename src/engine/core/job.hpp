@@ -10,6 +10,7 @@
 #include "engine/core/answer/answer_writer.hpp"
 #include "engine/core/answer/call_watch.hpp"
 #include "engine/core/inbox.hpp"
+#include "engine/core/prefix/prefix_store.hpp"
 #include "engine/core/sampling/sampler.hpp"
 
 namespace hearth::engine::core {
@@ -33,6 +34,7 @@ struct Choice {
   bool attached = false;   // ran once, perhaps without getting far
   bool opened = false;
   bool fetched = false;           // what is saved of its prompt was asked from the disk, once
+  PrefixStore::Pin pin;           // on that, until it runs or cannot
   std::vector<Position> stops;    // where checkpoints are to be taken: its prompt is evaluated up to each
   bool scores = false;            // it finds out the probabilities of its prompt's tokens
   std::int32_t scored = 0;        // tokens of the prompt whose logits told that of the next one

@@ -21,6 +21,9 @@ struct TokenEngineOptions {
   std::chrono::milliseconds step_limit{0};  // what it may take where smaller chunks would waste the machine
   std::int32_t context_tokens = 0;          // per conversation; 0 = what the model was loaded with
   PrefixCacheOptions prefix_cache;
+  std::int32_t threads = 1;  // that draw tokens, the engine's own included
+  std::size_t logits_per_thread =
+      400'000;                 // of a step; where there are fewer, waking another one costs more than it gives
   bool context_shift = false;  // a full context loses its older half, unless a request says otherwise
 };
 

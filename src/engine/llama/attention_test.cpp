@@ -180,6 +180,8 @@ TEST_P(AttentionCases, GivesEachRowWhatItSees) {
 }
 
 const Run kPrompt{.rows = 70, .first = 100, .length = 120};
+const Run kThird{.rows = 90, .first = 0, .length = 300, .stride = 3};
+const Run kOtherThird{.rows = 33, .first = 1, .length = 290, .stride = 3};
 const Run kShort{.rows = 5, .first = 230, .length = 9};
 
 INSTANTIATE_TEST_SUITE_P(
@@ -199,6 +201,10 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{.name = "Quantised", .runs = both(singles(4, 20), {kPrompt}), .type = GGML_TYPE_Q8_0},
                     Case{.name = "OneHeadEach", .runs = both(singles(4, 20), {kPrompt}), .heads = 3, .kv_heads = 3},
                     Case{.name = "WideHeads", .runs = both(singles(4, 20), {kPrompt}), .width = 128},
+                    Case{.name = "NarrowHeads", .runs = both(singles(4, 20), {kPrompt}), .width = 40},
+                    Case{.name = "HeadsOfNoWholeBlock", .runs = both(singles(4, 20), {kPrompt}), .width = 80},
+                    Case{.name = "PromptsInTurns", .runs = {kThird, kOtherThird}, .cells = 1024},
+                    Case{.name = "FewRows", .runs = {{.rows = 9, .first = 40, .length = 100}, kShort}},
                     Case{.name = "Alibi", .runs = both(singles(4, 20), {kPrompt, kShort}), .max_bias = 8},
                     Case{.name = "Softcap", .runs = both(singles(4, 20), {kPrompt}), .softcap = 20},
                     Case{.name = "Sinks", .runs = both(singles(4, 20), {kPrompt}), .sinks = true}),

@@ -109,7 +109,7 @@ Result<void> Loader::open_model() {
     return refuse(ErrorCode::kModelLoadFailed, "there is no such file");
   auto params = llama_model_default_params();
   params.n_gpu_layers = options_.gpu_layers;
-  params.load_mode = LLAMA_LOAD_MODE_AUTO;
+  params.load_mode = LLAMA_LOAD_MODE_NONE;  // not mapped: docs/decisions/0016
   params.progress_callback_user_data = this;
   params.progress_callback = [](float done, void* self) {
     const auto& options = static_cast<Loader*>(self)->options_;

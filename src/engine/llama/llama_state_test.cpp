@@ -174,7 +174,7 @@ class Conversations {
     request.generation.sampling.ignore_eos = true;
     const auto reader = std::make_shared<Reader>();
     EXPECT_TRUE(engine_->submit(std::move(request), reader));
-    while (engine_->step()) continue;
+    while (engine_->step()) engine_->wait({});
     return reader->answer;
   }
   [[nodiscard]] Stats stats() const { return engine_->stats(); }

@@ -60,6 +60,7 @@ EngineContract::Client EngineContract::submit_and_run(domain::Request request) {
 void EngineContract::run() {
   for (int i = 0; i < kStepsMax; ++i) {
     if (!engine_->step()) return;
+    engine_->wait({});
   }
   FAIL() << "the engine has not come to rest";
 }
@@ -67,6 +68,7 @@ void EngineContract::run() {
 bool EngineContract::run_until(const std::function<bool()>& done) {
   for (int i = 0; i < kStepsMax && !done(); ++i) {
     if (!engine_->step()) return done();
+    engine_->wait({});
   }
   return done();
 }

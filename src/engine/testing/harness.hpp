@@ -58,7 +58,10 @@ struct Harness {
     return out;
   }
   void run() {
-    for (int i = 0; engine->step(); ++i) ASSERT_LT(i, 100'000) << "the engine has not come to rest";
+    for (int i = 0; engine->step(); ++i) {
+      ASSERT_LT(i, 100'000) << "the engine has not come to rest";
+      engine->wait({});
+    }
   }
   std::string text_alone(domain::Request request) {
     const auto client = submit(std::move(request));

@@ -33,6 +33,41 @@ TEST(TokenEngine, CachedSequenceIsTakenOverWithoutCopy) {
   EXPECT_EQ(h.control->misuses(), Misuses{});
 }
 
+TEST(TokenEngine, AConversationThatGoesOnTakesNoOthersPlace) {
+  Harness h({.sequences = 2},
+            {.parallel = 1, .step_tokens = 64, .prefix_cache = {.memory = {1U << 20U}, .folder = {}, .disk = {}}});
+  const auto of = [](const char* who) {
+    return std::string("the first prompt of ") + who + ", long enough to be kept";
+  };
+  (void)h.text_alone(completion(of("one"), 5));
+  (void)h.text_alone(completion(of("another"), 5));
+  const auto longer = h.submit(completion(of("another") + " and more", 5));
+  h.run();
+  EXPECT_GT(longer.answer().usage.cached, 40);
+  EXPECT_EQ(h.engine->stats().prefix_saves, 0U);
+  const auto other = h.submit(completion(of("one"), 5));
+  h.run();
+  EXPECT_GT(other.answer().usage.cached, 40);
+  EXPECT_EQ(h.control->misuses(), Misuses{});
+}
+
+TEST(TokenEngine, ThreadsDrawWhatOneWouldDraw) {
+  std::vector<std::string> texts;
+  for (const std::int32_t threads : {1, 4}) {
+    Harness h({}, {.parallel = 8, .step_tokens = 64, .threads = threads, .logits_per_thread = 1});
+    auto request = completion("several answers to one prompt", 12);
+    request.generation.n = 8;
+    request.generation.sampling.temperature = 1.5F;
+    request.generation.sampling.seed = 7;
+    const auto client = h.submit(request);
+    h.run();
+    for (const auto& choice : client.answer().choices) texts.push_back(choice.text());
+  }
+  ASSERT_EQ(texts.size(), 16U);
+  for (std::size_t i = 0; i < 8; ++i) EXPECT_EQ(texts[i], texts[i + 8]);
+  EXPECT_NE(texts[0], texts[1]);
+}
+
 TEST(TokenEngine, RecurrentModelContinuesWhatItHolds) {
   Harness h({.shares_prefixes = false});
   const auto tokens =

@@ -6,11 +6,10 @@
 
 namespace hearth::engine::core {
 
-DiskThread::DiskThread(PrefixDiskOptions options, base::Log& log, std::vector<PrefixDisk::File>& found)
-    : disk_(std::move(options), log) {
-  found = disk_.find_new({});
-  for (const auto& file : found) known_.push_back(file.name);
-  std::ranges::sort(known_);
+DiskThread::DiskThread(PrefixDiskOptions options, base::Log& log, std::vector<PrefixDisk::File>& found,
+                       std::function<void()> wake)
+    : disk_(std::move(options), log), wake_(std::move(wake)) {
+  found = disk_.find_new();
   thread_ = std::jthread([this](const std::stop_token& stop) { work(stop); });
 }
 
@@ -44,11 +43,6 @@ bool DiskThread::take(Done& out) {
   return true;
 }
 
-void DiskThread::wait() {
-  std::unique_lock lock(mutex_);
-  done_.wait(lock, [this] { return any_ || at_rest(); });
-}
-
 bool DiskThread::drain(std::chrono::milliseconds most) {
   std::unique_lock lock(mutex_);
   return done_.wait_for(lock, most, [this] { return at_rest(); });
@@ -69,15 +63,18 @@ void DiskThread::work(const std::stop_token& stop) {
     busy_ = false;
     any_ = true;
     done_.notify_all();
+    if (!wake_) continue;
+    lock.unlock();
+    wake_();
+    lock.lock();
   }
 }
 
 void DiskThread::do_write(std::uint64_t id, const SharedSequence& saved) {
   auto name = disk_.write(*saved);
-  if (name) known_.insert(std::ranges::upper_bound(known_, *name), *name);
   auto evicted = disk_.take_evicted();
-  auto found = disk_.find_new(known_);
-  for (const auto& file : found) known_.insert(std::ranges::upper_bound(known_, file.name), file.name);
+  if (name) std::erase(evicted, *name);  // it was there, made room for itself, and is there again
+  auto found = disk_.find_new();
   const std::scoped_lock lock(mutex_);
   results_.written.push_back({.id = id, .name = std::move(name)});
   std::ranges::move(found, std::back_inserter(results_.found));

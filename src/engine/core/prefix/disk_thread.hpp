@@ -35,8 +35,9 @@ class DiskThread {
     std::vector<std::string> evicted;     // files, of any model, that had to make room
   };
 
-  // Reads what is there before it returns, into `found`.
-  DiskThread(PrefixDiskOptions options, base::Log& log, std::vector<PrefixDisk::File>& found);
+  // Reads what is there before it returns, into `found`. `wake`: called on the thread whenever something can be taken.
+  DiskThread(PrefixDiskOptions options, base::Log& log, std::vector<PrefixDisk::File>& found,
+             std::function<void()> wake);
 
   // `id` comes back.
   void write(std::uint64_t id, SharedSequence saved);
@@ -44,8 +45,6 @@ class DiskThread {
   void remove(std::string name);
   // What was done since the last call; false: nothing.
   bool take(Done& out);
-  // Until something can be taken. Returns at once if there is nothing to do.
-  void wait();
   // Until all is done, or this long. false: there is more.
   bool drain(std::chrono::milliseconds most);
 
@@ -56,9 +55,9 @@ class DiskThread {
   void do_write(std::uint64_t id, const SharedSequence& saved);
   [[nodiscard]] bool at_rest() const { return reads_.empty() && writes_.empty() && !busy_; }
 
-  PrefixDisk disk_;                 // of the thread, once it runs
-  std::vector<std::string> known_;  // of the thread; sorted
-  std::mutex mutex_;                // of all below
+  PrefixDisk disk_;  // of the thread, once it runs
+  const std::function<void()> wake_;
+  std::mutex mutex_;  // of all below
   std::condition_variable_any filled_;
   std::condition_variable done_;
   std::deque<Job> reads_;

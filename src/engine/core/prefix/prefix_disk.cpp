@@ -1,12 +1,12 @@
 #include "engine/core/prefix/prefix_disk.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <fmt/format.h>
 #include <new>
 #include <system_error>
 #include <utility>
 
+#include "base/files.hpp"
 #include "engine/core/prefix/prefix_file.hpp"
 
 namespace hearth::engine::core {
@@ -16,7 +16,6 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kSuffix = ".prefix";
 constexpr std::size_t kDigits = 16;
-constexpr std::chrono::minutes kLeftover{10};  // nobody writes at one file for so long
 
 bool is_hex(std::string_view text) {
   return text.size() == kDigits && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
@@ -28,9 +27,10 @@ bool is_ours(std::string_view name) {
          is_hex(name.substr(0, kDigits)) && is_hex(name.substr(kDigits + 1, kDigits));
 }
 
-bool is_leftover(std::string_view name) {
-  return name.starts_with('.') && name.ends_with(".tmp") && name.find(kSuffix) != std::string_view::npos &&
-         is_hex(name.substr(1, kDigits));
+// ".KEY-TOKENS.prefix.ANYTHING.tmp": one that is being written (base/files.hpp), or was when its process was killed.
+bool is_half_written(std::string_view name) {
+  constexpr std::size_t kName = 2 * kDigits + 1 + kSuffix.size();
+  return name.starts_with('.') && name.ends_with(".tmp") && name.size() > kName && is_ours(name.substr(1, kName));
 }
 
 std::string digest(std::string_view bytes) { return fmt::format("{:016x}", prefix_file::checksum(bytes)); }
@@ -42,29 +42,39 @@ std::string_view bytes_of(const domain::Tokens& tokens) {
 }  // namespace
 
 PrefixDisk::PrefixDisk(PrefixDiskOptions options, base::Log& log)
-    : options_(std::move(options)), log_(log), prefix_(digest(options_.key) + "-") {
+    : options_(std::move(options)),
+      log_(log),
+      prefix_(digest(fmt::format("{} {}", prefix_file::kVersion, options_.key)) + "-") {
   std::error_code error;
   if (fs::create_directories(options_.folder, error)) {
     // Conversations lie in it. A folder that was there keeps what its owner gave it; the files are private in any case.
     fs::permissions(options_.folder, fs::perms::group_all | fs::perms::others_all, fs::perm_options::remove, error);
   }
-  remove_leftovers();
+  remove_abandoned();
 }
 
-std::vector<PrefixDisk::File> PrefixDisk::find_new(const std::vector<std::string>& known) {
+std::vector<PrefixDisk::File> PrefixDisk::find_new() {
   std::vector<File> out;
-  for (const auto& entry : list()) {
-    const std::string name = entry.path.filename().string();
-    if (!name.starts_with(prefix_) || std::ranges::binary_search(known, name)) continue;
+  std::vector<std::string> there;
+  for (const auto& entry : list(Kind::kWhole)) {
+    std::string name = entry.path.filename().string();
+    if (!name.starts_with(prefix_)) continue;
+    if (std::ranges::binary_search(known_, name)) {
+      there.push_back(std::move(name));
+      continue;
+    }
     auto head = prefix_file::read_head(entry.path, options_.key);
     if (!head) {
       drop(entry.path, head.error());
       continue;
     }
-    File file{.name = name, .tokens = std::move(head->tokens), .checkpoints = {}, .bytes = head->file_bytes};
+    there.push_back(name);
+    File file{.name = std::move(name), .tokens = std::move(head->tokens), .checkpoints = {}, .bytes = head->file_bytes};
     for (const auto& part : head->checkpoints) file.checkpoints.push_back(part.length);
     out.push_back(std::move(file));
   }
+  std::ranges::sort(there);
+  known_ = std::move(there);  // what has gone is new when it comes again
   return out;
 }
 
@@ -74,6 +84,8 @@ std::optional<std::string> PrefixDisk::write(const SavedSequence& saved) {
   if (written) written = prefix_file::write(options_.folder / name, options_.key, saved);
   if (written) {
     complained_ = false;
+    if (const auto place = std::ranges::lower_bound(known_, name); place == known_.end() || *place != name)
+      known_.insert(place, name);
     return name;
   }
   if (!std::exchange(complained_, true))
@@ -113,11 +125,12 @@ void PrefixDisk::drop(const fs::path& path, const Error& why) {
   fs::remove(path, ignored);
 }
 
-std::vector<PrefixDisk::Entry> PrefixDisk::list() const {
+std::vector<PrefixDisk::Entry> PrefixDisk::list(Kind kind) const {
   std::vector<Entry> out;
   std::error_code error;
   for (fs::directory_iterator it(options_.folder, error), end; !error && it != end; it.increment(error)) {
-    if (!is_ours(it->path().filename().string())) continue;
+    const std::string name = it->path().filename().string();
+    if (kind == Kind::kWhole ? !is_ours(name) : !is_half_written(name)) continue;
     std::error_code gone;
     Entry entry{.path = it->path(), .bytes = it->file_size(gone), .used = {}};
     if (!gone) entry.used = it->last_write_time(gone);
@@ -127,23 +140,18 @@ std::vector<PrefixDisk::Entry> PrefixDisk::list() const {
   return out;
 }
 
-void PrefixDisk::remove_leftovers() {
-  std::error_code error;
-  const auto now = fs::file_time_type::clock::now();
-  for (fs::directory_iterator it(options_.folder, error), end; !error && it != end; it.increment(error)) {
-    std::error_code ignored;
-    if (is_leftover(it->path().filename().string()) && now - it->last_write_time(ignored) > kLeftover)
-      fs::remove(it->path(), ignored);
-  }
+void PrefixDisk::remove_abandoned() const {
+  for (const auto& entry : list(Kind::kHalfWritten)) (void)base::remove_abandoned(entry.path);
 }
 
 Result<void> PrefixDisk::make_room(std::uint64_t bytes) {
   if (bytes > options_.most.count)
     return fail(ErrorCode::kIo, fmt::format("one takes {}, and engine.prefix_cache_disk is {}", base::human({bytes}),
                                             base::human(options_.most)));
-  const auto entries = list();
+  const auto entries = list(Kind::kWhole);
   std::uint64_t held = bytes;
   for (const auto& entry : entries) held += entry.bytes;
+  for (const auto& entry : list(Kind::kHalfWritten)) held += base::remove_abandoned(entry.path) ? 0 : entry.bytes;
   for (const auto& entry : entries) {
     if (held <= options_.most.count) break;
     std::error_code error;

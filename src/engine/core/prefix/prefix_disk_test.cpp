@@ -1,8 +1,11 @@
 #include "engine/core/prefix/prefix_disk.hpp"
 
 #include <chrono>
+#include <fcntl.h>
 #include <fstream>
 #include <gtest/gtest.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include "base/files.hpp"
 #include "engine/core/prefix/prefix_test_support.hpp"
@@ -32,12 +35,13 @@ TEST_F(Disk, WhatOneWritesAnotherFinds) {
   const auto name = one.write(sequence(7, 20, 1000, {5, 11}));
   ASSERT_TRUE(name);
   auto two = disk();
-  const auto found = two.find_new({});
+  const auto found = two.find_new();
   ASSERT_EQ(found.size(), 1U);
   EXPECT_EQ(found[0].name, *name);
   EXPECT_EQ(found[0].tokens, sequence(7, 20, 0).tokens);
   EXPECT_EQ(found[0].checkpoints, (std::vector<Position>{5, 11}));
-  EXPECT_EQ(two.find_new({*name}).size(), 0U);
+  EXPECT_EQ(two.find_new().size(), 0U);
+  EXPECT_EQ(one.find_new().size(), 0U) << "its own";
   const auto saved = two.read(*name);
   ASSERT_NE(saved, nullptr);
   EXPECT_EQ(saved->state, std::string(1000, 's'));
@@ -76,7 +80,7 @@ TEST_F(Disk, DamagedAndForeignFilesAreDeletedAndSaid) {
   const auto other = disk("other").write(sequence(1, 4, 1000)).value_or("");
   // Another model's under a name of this one.
   fs::copy_file(folder_.path() / other, folder_.path() / name, fs::copy_options::overwrite_existing);
-  EXPECT_EQ(disk("mine").find_new({}).size(), 0U);
+  EXPECT_EQ(disk("mine").find_new().size(), 0U);
   EXPECT_FALSE(has(name));
   ASSERT_TRUE(base::replace_file(folder_.path() / name, content.substr(0, 900)));
   EXPECT_EQ(mine.read(name), nullptr);
@@ -94,21 +98,56 @@ TEST_F(Disk, NothingElseInTheFolderIsTouched) {
   auto small = disk("key", 1500);
   EXPECT_TRUE(small.write(sequence(1, 4, 1000)));
   EXPECT_TRUE(small.write(sequence(2, 4, 1000)));
-  EXPECT_EQ(small.find_new({}).size(), 1U);
+  EXPECT_EQ(small.find_new().size(), 0U);
   EXPECT_EQ(folder_.files(), 5U);
 }
 
-// Of a process that was killed while it wrote.
-TEST_F(Disk, OldLeftoversGo) {
-  auto first = disk();
-  const auto name = first.write(sequence(1, 4, 10)).value_or("");
-  const std::string fresh = "." + name + ".aaaaaaaa.tmp";
-  const std::string old = "." + name + ".bbbbbbbb.tmp";
-  for (const auto& leftover : {fresh, old}) ASSERT_TRUE(base::replace_file(folder_.path() / leftover, "x"));
-  age(old, 20);
+TEST_F(Disk, WhatComesBackIsNew) {
+  auto one = disk();
+  auto two = disk();
+  const auto name = one.write(sequence(1, 4, 10)).value_or("");
+  EXPECT_EQ(two.find_new().size(), 1U);
+  one.remove(name);
+  EXPECT_EQ(two.find_new().size(), 0U);
+  EXPECT_EQ(one.write(sequence(1, 4, 10)), name);
+  EXPECT_EQ(two.find_new().size(), 1U);
+}
+
+// A process that is killed while it writes leaves a file that nobody has locked.
+class HalfWritten : public Disk {
+ protected:
+  HalfWritten() {
+    fs::create_directories(folder_.path());
+    for (const auto& name : {abandoned_, written_})
+      EXPECT_TRUE(base::replace_file(folder_.path() / name, std::string(1000, 'x')));
+    fd_ = ::open((folder_.path() / written_).c_str(), O_RDONLY);
+    EXPECT_EQ(::flock(fd_, LOCK_EX), 0);
+  }
+  ~HalfWritten() override { ::close(fd_); }
+
+  const std::string abandoned_ = ".0123456789abcdef-0123456789abcdef.prefix.aaaaaaaa.tmp";
+  const std::string written_ = ".0123456789abcdef-0123456789abcdef.prefix.bbbbbbbb.tmp";
+  int fd_ = -1;
+};
+
+TEST_F(HalfWritten, GoesAtTheStartIfNobodyWritesIt) {
   (void)disk();
-  EXPECT_TRUE(has(fresh)) << "somebody may be writing it";
-  EXPECT_FALSE(has(old));
+  EXPECT_FALSE(has(abandoned_));
+  EXPECT_TRUE(has(written_));
+}
+
+TEST_F(HalfWritten, Counts) {
+  auto small = disk("key", 2300);
+  const auto first = small.write(sequence(1, 4, 1000)).value_or("");
+  age(first, 10);
+  EXPECT_TRUE(small.write(sequence(2, 4, 1000)));
+  EXPECT_FALSE(has(first)) << "what is being written takes its place";
+  EXPECT_TRUE(has(written_));
+  // Its process has died.
+  ASSERT_EQ(::flock(fd_, LOCK_UN), 0);
+  EXPECT_TRUE(small.write(sequence(3, 4, 1000)));
+  EXPECT_FALSE(has(written_));
+  EXPECT_EQ(folder_.files(), 2U);
 }
 
 TEST_F(Disk, AFolderThatCannotBeWrittenIsSaidOnce) {

@@ -14,7 +14,6 @@ namespace hearth::engine::core::prefix_file {
 namespace {
 
 constexpr std::string_view kMagic = "hearthpx";
-constexpr std::uint32_t kVersion = 1;
 constexpr std::uint64_t kFixedBytes = 40;
 constexpr std::uint32_t kKeyMax = 4096;
 constexpr std::uint32_t kTokensMax = 1U << 26U;
@@ -54,8 +53,10 @@ std::string head_of(std::string_view key, const SavedSequence& saved) {
   return out;
 }
 
-std::unexpected<Error> damaged(const std::filesystem::path& path, std::string_view why) {
-  return fail(ErrorCode::kInvalidRequest, fmt::format("{}: {}", path.string(), why));
+// A disk that fails says nothing about the file.
+std::unexpected<Error> damaged(const std::istream& in, std::string_view name, std::string_view why) {
+  if (in.bad()) return fail(ErrorCode::kIo, fmt::format("cannot read {}", name));
+  return fail(ErrorCode::kInvalidRequest, fmt::format("{}: {}", name, why));
 }
 
 std::string bytes_from(std::istream& in, std::uint64_t count) {
@@ -80,38 +81,44 @@ Result<void> read_lists(std::string_view body, std::uint32_t tokens, std::uint32
   return {};
 }
 
-Result<Head> parse_head(std::istream& in, const std::filesystem::path& path, std::string_view key) {
+Result<Head> parse_head(std::istream& in, std::string_view name, std::string_view key) {
   in.seekg(0, std::ios::end);  // of this file, whatever another process puts in its place
   Head out{.file_bytes = static_cast<std::uint64_t>(std::max<std::streamoff>(in.tellg(), 0))};
   in.seekg(0);
   std::string all = bytes_from(in, kFixedBytes);
   std::string_view fixed = all;
-  if (fixed.size() < kFixedBytes || !fixed.starts_with(kMagic)) return damaged(path, "not a saved prefix");
+  if (fixed.size() < kFixedBytes || !fixed.starts_with(kMagic)) return damaged(in, name, "not a saved prefix");
   fixed.remove_prefix(kMagic.size());
-  if (get<std::uint32_t>(fixed) != kVersion) return damaged(path, "of another format");
+  if (get<std::uint32_t>(fixed) != kVersion) return damaged(in, name, "of another format");
   const auto key_bytes = get<std::uint32_t>(fixed);
   const auto tokens = get<std::uint32_t>(fixed);
   const auto checkpoints = get<std::uint32_t>(fixed);
   out.state_bytes = get<std::uint64_t>(fixed);
   out.checksum = get<std::uint64_t>(fixed);
   if (key_bytes > kKeyMax || tokens > kTokensMax || checkpoints > kCheckpointsMax)
-    return damaged(path, "its head is damaged");
+    return damaged(in, name, "its head is damaged");
   const std::uint64_t rest = key_bytes + sizeof(std::int32_t) * std::uint64_t{tokens} +
                              2 * sizeof(std::uint64_t) * checkpoints + sizeof(std::uint64_t);
   out.head_bytes = kFixedBytes + rest;
-  if (out.head_bytes > out.file_bytes) return damaged(path, "it is cut off");
+  if (out.head_bytes > out.file_bytes) return damaged(in, name, "it is cut off");
   all += bytes_from(in, rest);
-  if (all.size() != out.head_bytes) return damaged(path, "it is cut off");
+  if (all.size() != out.head_bytes) return damaged(in, name, "it is cut off");
   std::string_view sum = std::string_view(all).substr(all.size() - sizeof(std::uint64_t));
   if (get<std::uint64_t>(sum) != checksum(std::string_view(all).substr(0, all.size() - sizeof(std::uint64_t))))
-    return damaged(path, "its head is damaged");
+    return damaged(in, name, "its head is damaged");
   const std::string_view body = std::string_view(all).substr(kFixedBytes);
-  if (body.substr(0, key_bytes) != key) return damaged(path, "of another model or engine");
+  if (body.substr(0, key_bytes) != key) return damaged(in, name, "of another model or engine");
   if (auto lists = read_lists(body.substr(key_bytes), tokens, checkpoints, out); !lists)
-    return damaged(path, lists.error().message);
-  std::uint64_t expected = out.head_bytes + out.state_bytes;
-  for (const auto& part : out.checkpoints) expected += part.bytes;
-  if (expected != out.file_bytes) return damaged(path, "it is cut off");
+    return damaged(in, name, lists.error().message);
+  std::uint64_t left = out.file_bytes - out.head_bytes;
+  const auto has = [&left](std::uint64_t bytes) {
+    const bool enough = bytes <= left;
+    left -= enough ? bytes : 0;
+    return enough;
+  };
+  bool fits = has(out.state_bytes);
+  for (const auto& part : out.checkpoints) fits = fits && has(part.bytes);
+  if (!fits || left > 0) return damaged(in, name, "it is cut off");
   return out;
 }
 
@@ -134,12 +141,16 @@ Result<void> write(const std::filesystem::path& path, std::string_view key, cons
 
 Result<Head> read_head(const std::filesystem::path& path, std::string_view key) {
   HEARTH_TRY(auto in, open(path));
-  return parse_head(in, path, key);
+  return parse_head(in, path.string(), key);
 }
 
 Result<SavedSequence> read(const std::filesystem::path& path, std::string_view key) {
   HEARTH_TRY(auto in, open(path));
-  HEARTH_TRY(auto head, parse_head(in, path, key));
+  return read(in, path.string(), key);
+}
+
+Result<SavedSequence> read(std::istream& in, std::string_view name, std::string_view key) {
+  HEARTH_TRY(auto head, parse_head(in, name, key));
   SavedSequence out{.tokens = std::move(head.tokens), .state = bytes_from(in, head.state_bytes), .checkpoints = {}};
   std::uint64_t sum = checksum(out.state);
   for (const auto& part : head.checkpoints) {
@@ -147,7 +158,7 @@ Result<SavedSequence> read(const std::filesystem::path& path, std::string_view k
     sum = checksum(*state, sum);
     out.checkpoints.push_back({.length = part.length, .state = std::move(state)});
   }
-  if (sum != head.checksum) return damaged(path, "its content is damaged");
+  if (sum != head.checksum) return damaged(in, name, "its content is damaged");
   return out;
 }
 

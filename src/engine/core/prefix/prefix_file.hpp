@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <iosfwd>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,8 @@
 //
 // The checksums find damage, not malice: who can write into the folder can do anything.
 namespace hearth::engine::core::prefix_file {
+
+inline constexpr std::uint32_t kVersion = 1;
 
 // What a file says of itself.
 struct Head {
@@ -39,6 +42,8 @@ struct Head {
 [[nodiscard]] Result<Head> read_head(const std::filesystem::path& path, std::string_view key);
 // Errors as above.
 [[nodiscard]] Result<SavedSequence> read(const std::filesystem::path& path, std::string_view key);
+// The same of a stream that can seek; `name` is for messages.
+[[nodiscard]] Result<SavedSequence> read(std::istream& in, std::string_view name, std::string_view key);
 
 // 64 bits, 32 bytes at a time.
 [[nodiscard]] std::uint64_t checksum(std::string_view bytes, std::uint64_t seed = 0);

@@ -1,6 +1,8 @@
 #include "engine/core/prefix/prefix_file.hpp"
 
+#include <cstring>
 #include <gtest/gtest.h>
+#include <sstream>
 
 #include "base/files.hpp"
 #include "engine/core/prefix/prefix_test_support.hpp"
@@ -69,6 +71,47 @@ TEST_F(PrefixFile, AnotherModelsIsNotRead) {
     const auto got = read_head(path_, key);
     ASSERT_FALSE(got) << key;
     EXPECT_NE(got.error().message.find("of another model or engine"), std::string::npos) << got.error().message;
+  }
+}
+
+// Sizes that sum up to that of the file only because they are too large for their type.
+TEST_F(PrefixFile, SizesAreNotBelievedEvenWithAChecksum) {
+  constexpr std::size_t kStateBytes = 24;
+  const std::size_t head = bytes_.size() - 1001 - 3 * std::string("checkpoint 20").size() + 1;
+  const std::size_t last_part = head - 2 * sizeof(std::uint64_t);
+  const auto flip_top = [this](std::size_t at) { bytes_[at + 7] = static_cast<char>(bytes_[at + 7] ^ 0x80); };
+  flip_top(kStateBytes);
+  flip_top(last_part);
+  const std::uint64_t sum = checksum(std::string_view(bytes_).substr(0, head - sizeof sum));
+  std::memcpy(bytes_.data() + head - sizeof sum, &sum, sizeof sum);
+  put(bytes_);
+  const auto got = read(path_, "key");
+  ASSERT_FALSE(got);
+  EXPECT_NE(got.error().message.find("cut off"), std::string::npos) << got.error().message;
+}
+
+// A disk that fails says nothing about the file: it is not damaged, and stays.
+TEST_F(PrefixFile, AFailingDiskIsNotADamagedFile) {
+  class Failing : public std::stringbuf {
+   public:
+    Failing(const std::string& bytes, std::streamsize left) : std::stringbuf(bytes), left_(left) {}
+
+   protected:
+    std::streamsize xsgetn(char* to, std::streamsize count) override {
+      left_ -= count;
+      if (left_ < 0) throw std::ios_base::failure("the disk fails");
+      return std::stringbuf::xsgetn(to, count);
+    }
+
+   private:
+    std::streamsize left_;
+  };
+  for (const std::streamsize readable : {0, 39, 40, 100, 1000}) {
+    Failing buffer(bytes_, readable);
+    std::istream in(&buffer);
+    const auto got = read(in, "it", "key");
+    ASSERT_FALSE(got) << readable;
+    EXPECT_EQ(got.error().code, ErrorCode::kIo) << readable;
   }
 }
 

@@ -1,7 +1,7 @@
 #include "engine/core/prefix/prefix_store.hpp"
 
 #include <algorithm>
-#include <functional>
+#include <ranges>
 #include <utility>
 
 namespace hearth::engine::core {
@@ -12,233 +12,312 @@ constexpr std::int32_t kUsefulPart = 16;
 // Beyond its bound the memory may hold what is being written, up to this or the bound again; more is lost instead.
 constexpr std::uint64_t kWritingBytes = std::uint64_t{256} << 20U;
 
+std::vector<Position> points_of(const SavedSequence& saved) {
+  std::vector<Position> out;
+  for (const auto& checkpoint : saved.checkpoints) out.push_back(checkpoint.length);
+  return out;
+}
+
 }  // namespace
 
-PrefixStore::PrefixStore(PrefixCacheOptions options, std::string key, base::Log& log)
-    : options_(std::move(options)), enabled_(options_.memory.count > 0 || (!options_.folder.empty() && !key.empty())) {
-  if (options_.folder.empty() || key.empty()) return;
+PrefixStore::PrefixStore(PrefixCacheOptions options, PrefixModel model, base::Log& log, std::function<void()> wake)
+    : options_(std::move(options)),
+      cuttable_(model.cuttable),
+      enabled_(options_.memory.count > 0 || (!options_.folder.empty() && !model.key.empty())) {
+  if (options_.folder.empty() || model.key.empty()) return;
   std::vector<PrefixDisk::File> files;
   disk_ = std::make_unique<DiskThread>(
-      PrefixDiskOptions{.folder = options_.folder, .most = options_.disk, .key = std::move(key)}, log, files);
+      PrefixDiskOptions{.folder = options_.folder, .most = options_.disk, .key = std::move(model.key)}, log, files,
+      std::move(wake));
   add_files(std::move(files));
+  trim();
 }
 
-std::int32_t PrefixStore::usable(const Entry& entry, std::span<const domain::Token> prompt, bool cuttable) {
-  const auto common = static_cast<std::int32_t>(common_length(prompt, entry.tokens));
-  const auto all = static_cast<std::int32_t>(entry.tokens.size());
-  if (cuttable || common == all) return common >= all / kUsefulPart ? common : 0;
-  const auto beyond = std::ranges::upper_bound(entry.checkpoints, common);
-  return beyond == entry.checkpoints.begin() ? 0 : *(beyond - 1);
+PrefixStore::Match PrefixStore::find(std::span<const domain::Token> prompt) const {
+  const auto found = cuttable_ ? tree_.longest(prompt, kUsefulPart) : tree_.longest_point(prompt);
+  if (found.id == 0) return {};
+  const Entry& entry = entries_.at(found.id);
+  return {.id = found.id, .length = found.length, .held = entry.held, .reading = entry.reading};
 }
 
-PrefixStore::Match PrefixStore::find(std::span<const domain::Token> prompt, bool cuttable) const {
-  Match best;
-  std::size_t size = 0;
-  for (const auto& [id, entry] : entries_) {
-    const std::int32_t length = usable(entry, prompt, cuttable);
-    if (length == 0 || length < best.length) continue;
-    const bool cheaper = std::pair(entry.held == nullptr, entry.tokens.size()) < std::pair(best.held == nullptr, size);
-    if (length == best.length && !cheaper) continue;
-    best = {.id = id, .length = length, .held = entry.held, .reading = entry.reading};
-    size = entry.tokens.size();
-  }
-  return best;
+void PrefixStore::use(std::uint64_t id) {
+  const auto found = entries_.find(id);
+  if (found == entries_.end()) return;
+  found->second.used = true;
+  touch(id, found->second, ++newest_);
 }
 
-std::int32_t PrefixStore::common(std::span<const domain::Token> prompt) const {
-  std::size_t most = 0;
-  for (const auto& [id, entry] : entries_) most = std::max(most, common_length(prompt, entry.tokens));
-  return static_cast<std::int32_t>(most);
-}
-
-void PrefixStore::touch(std::uint64_t id) {
-  if (const auto found = entries_.find(id); found != entries_.end()) found->second.touched = ++clock_;
-}
-
-bool PrefixStore::covers(std::span<const domain::Token> tokens, bool cuttable) {
-  for (auto& [id, entry] : entries_) {
-    if (entry.tokens.size() < tokens.size() || (!cuttable && entry.tokens.size() > tokens.size())) continue;
-    if (common_length(tokens, entry.tokens) != tokens.size()) continue;
-    entry.touched = ++clock_;
-    return true;
-  }
-  return false;
+bool PrefixStore::covers(std::span<const domain::Token> tokens) {
+  const Id id = cuttable_ ? tree_.continuing(tokens) : tree_.exact(tokens);
+  if (id == 0) return false;
+  touch(id, entries_.at(id), ++newest_);
+  return true;
 }
 
 void PrefixStore::keep(SavedSequence saved) {
-  supersede(saved.tokens, 0);
-  const std::uint64_t id = next_++;
-  Entry& entry = entries_[id];
-  entry.tokens = saved.tokens;
-  for (const auto& checkpoint : saved.checkpoints) entry.checkpoints.push_back(checkpoint.length);
-  entry.bytes = saved.bytes();
-  entry.touched = ++clock_;
-  hold(entry, std::make_shared<const SavedSequence>(std::move(saved)));
-  trim(0);
+  const auto shared = std::make_shared<const SavedSequence>(std::move(saved));
+  Id id = tree_.exact(shared->tokens);
+  if (id != 0) {
+    touch(id, entries_.at(id), ++newest_);
+    if (entries_.at(id).held) return;
+  } else {
+    supersede(*shared, 0);
+    id = next_;
+    add(shared->tokens, points_of(*shared), shared->bytes());
+  }
+  hold(id, entries_.at(id), shared);
+  trim();
 }
 
-// The beginnings of a longer sequence need no memory of their own; their files stay until the longer one has its own.
-void PrefixStore::supersede(const domain::Tokens& tokens, std::uint64_t except) {
-  for (auto it = entries_.begin(); it != entries_.end();) {
-    Entry& entry = it->second;
-    const bool part =
-        entry.tokens.size() <= tokens.size() && common_length(tokens, entry.tokens) == entry.tokens.size();
-    const bool keep = it->first == except || !part || entry.reading || entry.writing;
-    if (keep || (except == 0 && !entry.file.empty())) {
-      if (!keep) drop_held(entry);
-      ++it;
+// The beginnings of a longer sequence need no memory of their own; their files stay until the longer one (`except`, not
+// 0) has its own.
+void PrefixStore::supersede(const SavedSequence& longer, Id except) {
+  for (const Id id : tree_.beginnings(longer.tokens)) {
+    Entry& entry = entries_.at(id);
+    if (id == except || entry.busy()) continue;
+    if (!replaces(longer, entry.length)) {
+      if (!entry.used) touch(id, entry, --oldest_);
+    } else if (except == 0 && !entry.file.empty()) {
+      drop_held(id, entry);
     } else {
       drop_file(entry);
-      it = erase(it);
+      erase(id);
     }
   }
+}
+
+// Whether what begins with so many tokens of `longer` is not missed. Where nothing can be cut, it is if no checkpoint
+// is as far, or nearly so; but a conversation that has gone on is seldom taken up there again, so that it is the first
+// to go, unless somebody has done that already.
+bool PrefixStore::replaces(const SavedSequence& longer, std::int32_t length) const {
+  return cuttable_ || std::ranges::any_of(longer.checkpoints, [&](const Checkpoint& point) {
+           return point.length <= length && length - point.length < options_.tokens_min;
+         });
 }
 
 void PrefixStore::forget(std::uint64_t id) {
   const auto found = entries_.find(id);
   if (found == entries_.end()) return;
-  drop_file(found->second);
-  if (!found->second.reading && !found->second.writing) erase(found);
+  lose_file(found->second);
+  erase(id);
 }
 
 void PrefixStore::set_aside(std::uint64_t bytes) {
   aside_bytes_ = bytes;
-  trim(0);
+  trim();
 }
 
-void PrefixStore::fetch(std::uint64_t id) {
+PrefixStore::Pin PrefixStore::fetch(std::uint64_t id) {
   const auto found = entries_.find(id);
-  if (disk_ == nullptr || found == entries_.end() || found->second.held || found->second.reading) return;
-  found->second.reading = true;
-  ++reading_;
-  disk_->read(id, found->second.file);
+  if (disk_ == nullptr || found == entries_.end()) return nullptr;
+  Entry& entry = found->second;
+  Pin pin = entry.pin.lock();
+  if (!pin) {
+    pin = std::make_shared<const char>();
+    entry.pin = pin;
+    pins_.emplace_back(pin);
+  }
+  if (!entry.held && !entry.reading) {
+    entry.reading = true;
+    ++reading_;
+    disk_->read(id, entry.file);
+  }
+  return pin;
+}
+
+std::size_t PrefixStore::pinned() {
+  std::erase_if(pins_, [](const auto& pin) { return pin.expired(); });
+  return pins_.size();
 }
 
 void PrefixStore::poll() {
   if (disk_ == nullptr || !disk_->take(done_)) return;
-  for (auto& written : done_.written) {
-    const auto found = entries_.find(written.id);
-    if (found == entries_.end()) continue;
-    Entry& entry = found->second;
-    entry.writing = false;
-    writing_bytes_ -= entry.bytes;
-    if (!written.name) {
-      if (memory_bytes() > options_.memory.count) ++evictions_, erase(found);
-      continue;
-    }
-    entry.file = *std::move(written.name);
-    disk_bytes_ += entry.bytes;
-    supersede(entry.tokens, written.id);
-  }
-  std::uint64_t newest = 0;
-  for (auto& read : done_.read) {
-    const auto found = entries_.find(read.id);
-    if (found == entries_.end()) continue;
-    found->second.reading = false;
-    --reading_;
-    if (!read.saved || read.saved->tokens != found->second.tokens) {
-      if (!found->second.file.empty()) disk_bytes_ -= found->second.bytes;
-      erase(found);
-      continue;
-    }
-    ++reads_;
-    newest = read.id;
-    found->second.touched = ++clock_;
-    hold(found->second, std::move(read.saved));
-  }
+  for (auto& written : done_.written) on_written(std::move(written));
+  for (auto& read : done_.read) on_read(std::move(read));
   lose_files(done_.evicted);
   add_files(std::move(done_.found));
-  trim(newest);
+  done_ = {};
+  trim();
 }
 
-void PrefixStore::wait() {
-  if (disk_ != nullptr) disk_->wait();
+void PrefixStore::on_written(DiskThread::Done::Written written) {
+  const auto found = entries_.find(written.id);
+  if (found == entries_.end()) return;
+  Entry& entry = found->second;
+  entry.writing = false;
+  writing_bytes_ -= entry.held->bytes();
+  if (written.name) {
+    set_file(written.id, entry, *std::move(written.name));
+    supersede(*entry.held, written.id);
+  } else if (memory_bytes() > options_.memory.count && !entry.busy()) {
+    ++evictions_;
+    erase(written.id);
+  }
+}
+
+void PrefixStore::on_read(DiskThread::Done::Read read) {
+  const auto found = entries_.find(read.id);
+  if (found == entries_.end()) return;
+  Entry& entry = found->second;
+  entry.reading = false;
+  --reading_;
+  if (read.saved && read.saved->tokens == tree_.tokens_of(read.id)) {
+    ++reads_;
+    touch(read.id, entry, ++newest_);
+    if (!entry.held) hold(read.id, entry, std::move(read.saved));
+  } else {
+    lose_file(entry);
+    if (!entry.held) erase(read.id);
+  }
 }
 
 void PrefixStore::flush(std::chrono::milliseconds most) {
   if (disk_ == nullptr) return;
-  std::vector<Entries::iterator> unsaved;
-  for (auto it = entries_.begin(); it != entries_.end(); ++it) {
-    if (it->second.held && it->second.file.empty() && !it->second.writing) unsaved.push_back(it);
+  for (const Id id : std::views::values(std::views::reverse(held_ages_))) {
+    Entry& entry = entries_.at(id);
+    if (entry.file.empty() && !entry.writing) write(id, entry);
   }
-  std::ranges::sort(unsaved, std::greater{}, [](const auto& it) { return it->second.touched; });
-  for (const auto& it : unsaved) write(it);
   disk_->drain(most);
 }
 
+// Of the same tokens there may be one in memory, which another process has written, too.
 void PrefixStore::add_files(std::vector<PrefixDisk::File> files) {
   for (auto& file : files) {
-    disk_bytes_ += file.bytes;
-    entries_[next_++] = Entry{.tokens = std::move(file.tokens),
-                              .checkpoints = std::move(file.checkpoints),
-                              .bytes = file.bytes,
-                              .touched = ++clock_,
-                              .held = nullptr,
-                              .file = std::move(file.name)};
+    if (by_file_.contains(file.name) || file.tokens.empty()) continue;
+    const Id same = tree_.exact(file.tokens);
+    if (same == 0) {
+      Entry& entry = add(file.tokens, file.checkpoints, file.bytes);
+      set_file(next_ - 1, entry, std::move(file.name));
+    } else if (Entry& entry = entries_.at(same); entry.file.empty() && !entry.writing) {
+      set_file(same, entry, std::move(file.name));
+    }
   }
 }
 
 void PrefixStore::lose_files(const std::vector<std::string>& names) {
   for (const auto& name : names) {
-    const auto found = std::ranges::find_if(entries_, [&](const auto& e) { return e.second.file == name; });
-    if (found == entries_.end()) continue;
-    disk_bytes_ -= found->second.bytes;
-    found->second.file.clear();
-    if (found->second.held || found->second.reading) continue;
+    const auto found = by_file_.find(name);
+    if (found == by_file_.end()) continue;
+    const Id id = found->second;
+    Entry& entry = entries_.at(id);
+    lose_file(entry);
+    if (entry.held || entry.reading) continue;
     ++evictions_;
-    erase(found);
+    erase(id);
   }
 }
 
-void PrefixStore::hold(Entry& entry, SharedSequence saved) {
-  held_bytes_ += saved->bytes();
-  entry.held = std::move(saved);
+PrefixStore::Entry& PrefixStore::add(std::span<const domain::Token> tokens, std::span<const Position> points,
+                                     std::uint64_t bytes) {
+  const Id id = next_++;
+  tree_.add(id, tokens, points, false);
+  Entry& entry = entries_[id];
+  entry.length = static_cast<std::int32_t>(tokens.size());
+  entry.bytes = bytes;
+  entry.touched = ++newest_;
+  ages_[entry.touched] = id;
+  return entry;
 }
 
-void PrefixStore::drop_held(Entry& entry) {
-  if (!entry.held) return;
-  held_bytes_ -= entry.held->bytes();
-  entry.held.reset();
+void PrefixStore::erase(Id id) {
+  Entry& entry = entries_.at(id);
+  if (entry.writing) writing_bytes_ -= entry.held->bytes();
+  if (entry.reading) --reading_;
+  drop_held(id, entry);
+  ages_.erase(entry.touched);
+  tree_.erase(id);
+  entries_.erase(id);
+}
+
+void PrefixStore::touch(Id id, Entry& entry, std::int64_t time) {
+  ages_.erase(entry.touched);
+  if (held_ages_.erase(entry.touched) > 0) held_ages_[time] = id;
+  ages_[time] = id;
+  entry.touched = time;
+}
+
+void PrefixStore::set_file(Id id, Entry& entry, std::string name) {
+  lose_file(entry);
+  // Of other tokens, by chance with the same digest: it was overwritten.
+  if (const auto other = by_file_.find(name); other != by_file_.end()) lose_files({name});
+  by_file_[name] = id;
+  entry.file = std::move(name);
+  disk_bytes_ += entry.bytes;
 }
 
 void PrefixStore::drop_file(Entry& entry) {
   if (entry.file.empty()) return;
-  disk_->remove(std::exchange(entry.file, {}));
+  disk_->remove(entry.file);
+  lose_file(entry);
+}
+
+void PrefixStore::lose_file(Entry& entry) {
+  if (entry.file.empty()) return;
+  by_file_.erase(entry.file);
+  entry.file.clear();
   disk_bytes_ -= entry.bytes;
 }
 
-PrefixStore::Entries::iterator PrefixStore::erase(Entries::iterator entry) {
-  drop_held(entry->second);
-  return entries_.erase(entry);
+// Its checkpoints may be others than those of the file that was found.
+void PrefixStore::hold(Id id, Entry& entry, SharedSequence saved) {
+  if (cuttable_) {
+    tree_.set_near(id, true);
+  } else {
+    tree_.erase(id);
+    tree_.add(id, saved->tokens, points_of(*saved), true);
+  }
+  held_bytes_ += saved->bytes();
+  held_ages_[entry.touched] = id;
+  entry.held = std::move(saved);
 }
 
-void PrefixStore::write(Entries::iterator entry) {
-  entry->second.writing = true;
-  writing_bytes_ += entry->second.bytes;
-  disk_->write(entry->first, entry->second.held);
+void PrefixStore::drop_held(Id id, Entry& entry) {
+  if (!entry.held) return;
+  held_bytes_ -= entry.held->bytes();
+  held_ages_.erase(entry.touched);
+  entry.held.reset();
+  tree_.set_near(id, false);
 }
 
-void PrefixStore::trim(std::uint64_t except) {
+void PrefixStore::write(Id id, Entry& entry) {
+  entry.writing = true;
+  writing_bytes_ += entry.held->bytes();
+  disk_->write(id, entry.held);
+}
+
+void PrefixStore::trim() {
+  trim_memory();
+  trim_number();
+}
+
+void PrefixStore::trim_memory() {
   const std::uint64_t most = options_.memory.count;
-  const auto oldest = [&] {
-    auto out = entries_.end();
-    for (auto it = entries_.begin(); it != entries_.end(); ++it) {
-      const bool fits = it->second.held && it->first != except && !it->second.writing;
-      if (fits && (out == entries_.end() || it->second.touched < out->second.touched)) out = it;
-    }
-    return out;
-  };
-  while (memory_bytes() - writing_bytes_ > most) {
-    const auto victim = oldest();
-    if (victim == entries_.end()) return;
-    if (!victim->second.file.empty()) {
-      drop_held(victim->second);
+  for (auto it = held_ages_.begin(); it != held_ages_.end() && memory_bytes() - writing_bytes_ > most;) {
+    const Id id = (it++)->second;
+    Entry& entry = entries_.at(id);
+    if (entry.busy()) continue;
+    if (!entry.file.empty()) {
+      drop_held(id, entry);
     } else if (disk_ != nullptr && writing_bytes_ < std::max(most, kWritingBytes)) {
-      write(victim);
+      write(id, entry);
     } else {
       ++evictions_;
-      erase(victim);
+      erase(id);
     }
+  }
+}
+
+void PrefixStore::trim_number() {
+  const auto too_many = [this] {
+    return entries_.size() > options_.sequences_max || tree_.tokens_held() > options_.tokens_max;
+  };
+  for (auto it = ages_.begin(); it != ages_.end() && too_many();) {
+    const Id id = (it++)->second;
+    Entry& entry = entries_.at(id);
+    if (entry.busy()) continue;
+    drop_file(entry);
+    ++evictions_;
+    erase(id);
   }
 }
 

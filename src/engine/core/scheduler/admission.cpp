@@ -105,6 +105,7 @@ void Scheduler::attach(Choice& choice) {
   const auto match = resident_match(usable);
   if (!restore_saved(choice, usable, match.length)) reuse_resident(choice, match);
   if (choice.sequence < 0) return;
+  choice.pin.reset();
   choice.evaluated = index_.length(choice.sequence);
   plan_checkpoints(choice);
   const std::int32_t cached = std::min(choice.evaluated, choice.prompt_tokens);
@@ -164,7 +165,10 @@ void Scheduler::release(Choice& choice, bool keep_cached) {
 }
 
 void Scheduler::release_all(Job& job) {
-  for (auto& choice : job.choices) release(choice, true);
+  for (auto& choice : job.choices) {
+    choice.pin.reset();
+    release(choice, true);
+  }
   if (job.embed_sequence >= 0) index_.release(std::exchange(job.embed_sequence, -1));
 }
 

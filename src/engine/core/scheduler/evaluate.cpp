@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "engine/core/scheduler/scheduler.hpp"
+#include "engine/core/scheduler/timed.hpp"
 
 namespace hearth::engine::core {
 
@@ -149,41 +150,63 @@ void Scheduler::record() {
 }
 
 void Scheduler::sample() {
+  drawings_.clear();
   std::size_t end = 0;
   for (const Share& share : shares_) {
     end += static_cast<std::size_t>(share.tokens);
     Choice& choice = *eligible_[share.index];
     if (scores_prompt(choice)) score(choice, end - static_cast<std::size_t>(share.tokens), share.tokens);
-    if (choice.remaining() == 0 && choice.stage == Choice::Stage::kRunning && !choice.job->cancelled)
-      on_output(choice, end - 1);
+    if (wants_token(choice)) drawings_.push_back({.choice = &choice, .row = model_.logits(end - 1), .draw = {}});
   }
+  draw_all();
+  for (Drawing& drawing : drawings_) take_token(drawing);
 }
 
-void Scheduler::on_output(Choice& choice, std::size_t batch_index) {
-  Job& job = *choice.job;
-  const auto& settings = job.generation.generation;
+bool Scheduler::wants_token(Choice& choice) {
+  if (choice.remaining() > 0 || choice.stage != Choice::Stage::kRunning || choice.job->cancelled) return false;
   if (!choice.prefilled) on_prefilled(choice);
-  if (choice.generated_max <= 0) return end_choice(choice, domain::FinishReason::kLength, {});
-  const auto row = model_.logits(batch_index);
+  if (choice.generated_max > 0) return true;
+  end_choice(choice, domain::FinishReason::kLength, {});
+  return false;
+}
+
+// Each draw touches its choice and its row alone.
+void Scheduler::draw_all() {
+  const Timed timed(clock_, stats_.sampling_nanoseconds);
+  const std::size_t logits = drawings_.size() * static_cast<std::size_t>(model_.vocab().size());
+  crew_.run(drawings_.size(), logits / logits_per_thread_, [this](std::size_t i) { draw(drawings_[i]); });
+}
+
+void Scheduler::draw(Drawing& drawing) const {
+  Choice& choice = *drawing.choice;
+  const PreparedGeneration& work = choice.job->generation;
+  const domain::Generation& settings = work.generation;
   if (ends_thinking(choice)) {
-    only(job.generation.thinking_end[choice.thinking_ends++], row);
+    only(work.thinking_end[choice.thinking_ends++], drawing.row);
   } else if (choice.matcher) {
-    choice.matcher->mask(row);
+    choice.matcher->mask(drawing.row);
   } else if (settings.sampling.ignore_eos) {
     for (const domain::Token t : end_tokens_)
-      row[static_cast<std::size_t>(t)] = -std::numeric_limits<float>::infinity();
+      drawing.row[static_cast<std::size_t>(t)] = -std::numeric_limits<float>::infinity();
   }
-  const Draw draw = choice.sampler->sample(row, settings.logprobs ? settings.top_logprobs : -1);
-  if (choice.matcher && !choice.matcher->accept(draw.token))
+  drawing.draw = choice.sampler->sample(drawing.row, settings.logprobs ? settings.top_logprobs : -1);
+  drawing.fits = !choice.matcher || choice.matcher->accept(drawing.draw.token);
+}
+
+void Scheduler::take_token(Drawing& drawing) {
+  Choice& choice = *drawing.choice;
+  Job& job = *choice.job;
+  if (choice.stage != Choice::Stage::kRunning) return;  // its job has failed by another choice's token
+  if (!drawing.fits)
     return fail_with(
         job, Error{.code = ErrorCode::kUnsupported,
                    .message = "no token of this model's vocabulary can continue the answer as response_format or "
                               "tool_choice asks"});
-  if (model_.vocab().is_end(draw.token)) return end_choice(choice, domain::FinishReason::kStop, {});
+  if (model_.vocab().is_end(drawing.draw.token)) return end_choice(choice, domain::FinishReason::kStop, {});
   job.last_token = clock_.now();
   if (job.usage.completion == 0) job.first_token = job.last_token;
   ++stats_.generated_tokens;
-  auto outcome = add_token(choice, model_.vocab(), draw);
+  auto outcome = add_token(choice, model_.vocab(), drawing.draw);
   if (outcome.over) {
     end_choice(choice, domain::FinishReason::kStop, std::move(outcome.stop));
   } else if (choice.generated >= choice.generated_max) {

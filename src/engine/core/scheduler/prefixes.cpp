@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "engine/core/scheduler/scheduler.hpp"
+#include "engine/core/scheduler/timed.hpp"
 
 namespace hearth::engine::core {
 namespace {
@@ -18,20 +19,6 @@ constexpr std::int32_t kNearEnd = 16;
 constexpr std::int32_t kFarFromEnd = 256;
 // At the end what is only in memory goes to disk; the gateway does not wait for ever.
 constexpr std::chrono::milliseconds kFlush{3000};
-
-class Timed {
- public:
-  Timed(const base::Clock& clock, std::uint64_t& nanoseconds)
-      : clock_(clock), nanoseconds_(nanoseconds), begin_(clock.now()) {}
-  Timed(const Timed&) = delete;
-  Timed& operator=(const Timed&) = delete;
-  ~Timed() { nanoseconds_ += static_cast<std::uint64_t>(std::chrono::nanoseconds(clock_.now() - begin_).count()); }
-
- private:
-  const base::Clock& clock_;
-  std::uint64_t& nanoseconds_;
-  const base::SteadyTime begin_;
-};
 
 }  // namespace
 
@@ -53,8 +40,12 @@ PrefixIndex::Match Scheduler::resident_match(std::span<const domain::Token> prom
 // run.
 void Scheduler::reuse_resident(Choice& choice, const PrefixIndex::Match& match) {
   const auto victim = index_.any_free() ? std::nullopt : index_.least_recent();
-  const bool take_over = match.whole || victim == match.sequence || !shares_prefixes_;
-  if (match.length > 0 && match.cached && take_over) {
+  const auto may_take_over = [&] {
+    if (match.whole || victim == match.sequence || !shares_prefixes_) return true;
+    // What it has beyond the match is not worth another sequence's place.
+    return victim && index_.length(match.sequence) - match.length < store_.tokens_min();
+  };
+  if (match.length > 0 && match.cached && may_take_over()) {
     if (!match.whole) save_out(match.sequence, match.length);
     choice.sequence = match.sequence;
     index_.reuse(choice.sequence);
@@ -68,27 +59,30 @@ void Scheduler::reuse_resident(Choice& choice, const PrefixIndex::Match& match) 
 }
 
 // Whether the choice should wait, because what is saved of its prompt is being read. It asks for that once: if it is
-// gone again before the choice's turn, it does without.
+// gone again before the choice's turn, it does without. What was read stays in memory until its turn; so that this is
+// bounded, no more is read ahead than can run at once, and who comes later asks later.
 bool Scheduler::waits_for_disk(Choice& choice) {
   if (!store_.has_disk()) return false;
   prepare_choice(choice);
   const auto usable = reusable(choice);
-  const auto saved = store_.find(usable, shares_prefixes_);
+  const auto saved = store_.find(usable);
   if (saved.length == 0 || saved.held) return false;
   if (saved.length < resident_match(usable).length + kDiskFactor * store_.tokens_min()) return false;
-  if (saved.reading || std::exchange(choice.fetched, true)) return saved.reading;
-  store_.fetch(saved.id);
+  if (choice.fetched) return saved.reading;
+  if (!saved.reading && store_.pinned() >= static_cast<std::size_t>(parallel_)) return true;
+  choice.fetched = true;
+  choice.pin = store_.fetch(saved.id);
   return true;
 }
 
 // Gives the choice a sequence restored from memory, if that saves more than it costs beside what is resident.
 bool Scheduler::restore_saved(Choice& choice, std::span<const domain::Token> prompt, std::int32_t resident) {
   if (!store_.enabled()) return false;
-  const auto saved = store_.find(prompt, shares_prefixes_);
+  const auto saved = store_.find(prompt);
   if (!saved.held || saved.length < resident + store_.tokens_min()) return false;
   const auto cells = static_cast<std::int32_t>(saved.held->tokens.size());
   if (index_.cells_in_use() + cells > model_.kv_cells()) return false;
-  store_.touch(saved.id);
+  store_.use(saved.id);
   const SequenceId id = take_id();
   if (id < 0) return false;
   while (index_.cells_used() + cells > model_.kv_cells() && evict_one()) continue;
@@ -99,7 +93,7 @@ bool Scheduler::restore_saved(Choice& choice, std::span<const domain::Token> pro
     done = model_.restore(id, StatePart::kWhole, saved.held->state, cells);
   }
   if (!done) {
-    log_.warn("a saved prefix of {} tokens could not be restored and is forgotten", cells);
+    log_.warn("a saved prefix of {} tokens could not be restored and is not tried again", cells);
     model_.remove(id, 0, -1);
     store_.forget(saved.id);
     return true;
@@ -135,7 +129,7 @@ void Scheduler::empty(SequenceId id) {
 void Scheduler::save_out(SequenceId id, std::int32_t except) {
   const auto& tokens = index_.tokens(id);
   if (!store_.enabled() || broken_ || index_.length(id) - except < store_.tokens_min()) return;
-  if (store_.covers(tokens, shares_prefixes_)) return;
+  if (store_.covers(tokens)) return;
   if (!store_.takes(model_.state_bytes(id, StatePart::kWhole))) return;
   const Timed timed(clock_, stats_.prefix_nanoseconds);
   SavedSequence saved{.tokens = tokens, .state = {}, .checkpoints = checkpoints_.of(id)};
@@ -156,7 +150,7 @@ void Scheduler::save_all() {
     if (left() > kFlush / 2) save_out(id, 0);
   }
   // What was used last is written first.
-  for (const SequenceId id : std::views::reverse(cached)) (void)store_.covers(index_.tokens(id), shares_prefixes_);
+  for (const SequenceId id : std::views::reverse(cached)) (void)store_.covers(index_.tokens(id));
   store_.flush(left());
 }
 

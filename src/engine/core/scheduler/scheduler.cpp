@@ -6,9 +6,12 @@
 namespace hearth::engine::core {
 namespace {
 
-PrefixStore make_store(const TokenModel& model, const PrefixCacheOptions& options, base::Log& log) {
-  if (model.kv_cells() == 0) return {{}, "", log};
-  return {options, options.folder.empty() ? std::string() : model.state_key(), log};
+PrefixStore make_store(const TokenModel& model, const PrefixCacheOptions& options, base::Log& log, Inbox& inbox) {
+  if (model.kv_cells() == 0) return {{}, {}, log};
+  return {options,
+          {.key = options.folder.empty() ? std::string() : model.state_key(), .cuttable = model.can_share_prefixes()},
+          log,
+          [&inbox] { inbox.wake(); }};
 }
 
 }  // namespace
@@ -26,7 +29,9 @@ Scheduler::Scheduler(Parts parts, const TokenEngineOptions& options)
       step_time_(options.step_time),
       shares_prefixes_(parts.model.can_share_prefixes()),
       index_(std::max(parts.model.sequences_max(), 1)),
-      store_(make_store(parts.model, options.prefix_cache, parts.log)),
+      store_(make_store(parts.model, options.prefix_cache, parts.log, parts.inbox)),
+      crew_(static_cast<std::size_t>(std::max(options.threads, 1) - 1)),
+      logits_per_thread_(options.logits_per_thread),
       checkpoints_(index_.sequences()),
       pace_(options.step_time, options.step_limit) {
   const Vocab& vocab = model_.vocab();
@@ -50,15 +55,11 @@ bool Scheduler::step() {
     worked = worked || evaluated;
     if (evaluated) ++stats_.steps;
   }
-  if (!worked && store_.reading()) {  // a request waits for that, and nobody else for the engine
-    store_.wait();
-    worked = true;
-  }
   deliver();
   sweep();
   publish();
   idle_ = !worked;
-  return worked;
+  return worked || store_.reading();  // a request waits for that
 }
 
 void Scheduler::shut_down() {
@@ -161,6 +162,7 @@ void Scheduler::deliver_to(Job& job) {
     return;
   }
   job.paused = true;
+  for (auto& choice : job.choices) choice.pin.reset();  // others may have its place meanwhile
   if (job.embed_sequence >= 0) index_.release(std::exchange(job.embed_sequence, -1));
 }
 

@@ -13,6 +13,7 @@
 #include "engine/core/prefix/checkpoints.hpp"
 #include "engine/core/prefix/prefix_store.hpp"
 #include "engine/core/prefix_index.hpp"
+#include "engine/core/sampling/crew.hpp"
 #include "engine/core/scheduler/step_pace.hpp"
 #include "engine/core/scheduler/step_plan.hpp"
 #include "engine/core/token_engine.hpp"
@@ -45,10 +46,11 @@ class Scheduler {
   };
   Scheduler(Parts parts, const TokenEngineOptions& options);
 
+  // As Engine has it.
   bool step();
   void shut_down();
-  // Nothing can happen before there is mail.
   [[nodiscard]] bool failed() const { return broken_; }
+  // The last step found nothing to do: nothing can happen before the inbox has something.
   [[nodiscard]] bool idle() const { return idle_; }
 
  private:
@@ -102,8 +104,18 @@ class Scheduler {
   bool make_room(std::int32_t& prefill_tokens);
   void rewind();
   void record();
+  // A choice that has logits, and what becomes of them.
+  struct Drawing {
+    Choice* choice = nullptr;
+    std::span<float> row;
+    Draw draw;
+    bool fits = true;  // what the format allows
+  };
   void sample();
-  void on_output(Choice& choice, std::size_t batch_index);
+  [[nodiscard]] bool wants_token(Choice& choice);
+  void draw(Drawing& drawing) const;
+  void draw_all();
+  void take_token(Drawing& drawing);
   [[nodiscard]] static bool ends_thinking(const Choice& choice);
   void on_prefilled(Choice& choice);
   void end_choice(Choice& choice, domain::FinishReason reason, std::string stop);
@@ -142,6 +154,8 @@ class Scheduler {
   std::vector<Choice*> running_;  // oldest first, paused ones included
   PrefixIndex index_;
   PrefixStore store_;
+  Crew crew_;
+  const std::size_t logits_per_thread_;
   Checkpoints checkpoints_;  // of sequences in the KV cache
   Stats stats_;
   StepPace pace_;
@@ -161,6 +175,7 @@ class Scheduler {
   std::vector<Share> shares_;
   std::vector<BatchToken> batch_;
   std::vector<Ticket> tickets_;
+  std::vector<Drawing> drawings_;
   struct EmbedInput {
     Job* job = nullptr;
     std::size_t input = 0;
