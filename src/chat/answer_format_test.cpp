@@ -252,5 +252,30 @@ TEST(AnswerFormat, AToolThatCannotBeIsNamed) {
   EXPECT_EQ(refused.error().param, "tools[1].parameters");
 }
 
+// Where arguments are text between tags, a list of texts is kept to all the same.
+TEST(AnswerFormat, ListedTextsBetweenTags) {
+  for (const char* const name : {"Qwen3-Coder.jinja", "GLM-4.6.jinja", "MiniMax-M2.jinja", "MiniMax-M3.jinja",
+                                 "deepseek-ai-DeepSeek-V3.2.jinja"}) {
+    SCOPED_TRACE(name);
+    const auto made = ChatTemplate::create(*base::read_file(kTemplates / name), "<s>", "</s>");
+    ASSERT_TRUE(made && made->reads_tools());
+    auto chat = request();
+    chat.tools.push_back(
+        {.name = "set",
+         .parameters =
+             R"({"type":"object","properties":{"to":{"type":"string","enum":["on","\"off\""]},"at":{"type":"string"},"by":{"const":"me"}},"required":["by"]})"});
+    for (const auto mode : {domain::ToolChoice::Mode::kAuto, domain::ToolChoice::Mode::kRequired}) {
+      chat.tool_choice.mode = mode;
+      const auto format = made->format(chat);
+      ASSERT_TRUE(format);
+      ASSERT_NE(*format, nullptr);
+      const auto& grammar =
+          mode == domain::ToolChoice::Mode::kAuto ? (*format)->call_grammar : (*format)->required_grammar;
+      EXPECT_TRUE(grammar.contains(R"( ("on" | "\"off\"") )")) << grammar;
+      EXPECT_TRUE(grammar.contains(R"( ("me") )")) << grammar;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace hearth::chat

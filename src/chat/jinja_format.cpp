@@ -12,6 +12,7 @@
 #include "base/strings.hpp"
 #include "chat/entries.hpp"
 #include "chat/gbnf.hpp"
+#include "chat/listed_values.hpp"
 #include "chat/peg_reader.hpp"
 #include "chat/variables.hpp"
 
@@ -85,6 +86,13 @@ common_chat_templates_inputs inputs_of(const domain::ChatRequest& request, const
     }
   }
   return in;
+}
+
+// Of calls, with all that the tools' schemas ask where it asks less.
+std::string grammar_of(const std::string& grammar, const std::vector<common_chat_tool>& tools) {
+  std::string out = with_explicit_nothing(grammar);
+  for (std::size_t i = 0; i < tools.size(); ++i) out = with_listed_values(std::move(out), i, tools[i].parameters);
+  return out;
 }
 
 std::vector<std::string> marks_of(const common_chat_params& params) {
@@ -226,7 +234,7 @@ Result<SharedAnswerFormat> AnswerAnalysis::format(const domain::ChatRequest& req
         return SharedAnswerFormat();
       return out;
     }
-    if (params.grammar_lazy) out->call_grammar = with_explicit_nothing(params.grammar);
+    if (params.grammar_lazy) out->call_grammar = grammar_of(params.grammar, in.tools);
     for (auto& trigger : params.grammar_triggers)
       out->triggers.push_back(
           {.text = std::move(trigger.value), .is_pattern = trigger.type != COMMON_GRAMMAR_TRIGGER_TYPE_WORD});
@@ -235,7 +243,7 @@ Result<SharedAnswerFormat> AnswerAnalysis::format(const domain::ChatRequest& req
     const auto required = impl_->apply(in, COMMON_CHAT_TOOL_CHOICE_REQUIRED);
     if (repeats_head(required)) out->after_thinking = required.generation_prompt;
     if (const auto calls = calls_only(required.grammar))
-      out->required_grammar = with_explicit_nothing(*calls);
+      out->required_grammar = grammar_of(*calls, in.tools);
     else
       out->required_grammar = out->call_grammar;  // nothing but calls, if only from a mark on
     if (out->required_grammar.empty())

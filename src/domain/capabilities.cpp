@@ -43,7 +43,7 @@ struct Check {
 
   Result<void> format(const Envelope& envelope, const ResponseFormat& wanted) const {
     if (wanted.kind == ResponseFormat::Kind::kText || can.tasks.has(Task::kGrammar)) return {};
-    return unsupported(envelope, "structured output (a response format other than text)", "response_format");
+    return unsupported(envelope, "structured output (a response format other than text)", wanted.field);
   }
 
   Result<void> operator()(const ChatRequest& r) const {

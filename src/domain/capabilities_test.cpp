@@ -27,7 +27,8 @@ TEST(CheckSupported, NamesTheFieldOfWhatIsMissing) {
   cases.push_back({tools, "tools"});
   ChatRequest json = chat_with(TextPart{});
   json.response_format.kind = ResponseFormat::Kind::kJson;
-  cases.push_back({json, "response_format"});
+  json.response_format.field = "format";
+  cases.push_back({json, "format"});
   CompletionRequest suffix;
   suffix.infill = true;
   cases.push_back({suffix, "suffix"});

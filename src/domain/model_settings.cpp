@@ -11,9 +11,9 @@ namespace hearth::domain {
 namespace {
 
 // Parameters of Modelfiles that hearth decides for itself, or has no use for.
-constexpr std::array<std::string_view, 16> kWithoutEffect{
-    "num_keep", "num_batch",  "num_gpu",    "main_gpu", "num_thread",       "use_mmap", "use_mlock",         "numa",
-    "low_vram", "logits_all", "vocab_only", "num_gqa",  "penalize_newline", "tfs_z",    "draft_num_predict", "f16_kv"};
+constexpr std::array<std::string_view, 15> kWithoutEffect{
+    "num_batch",  "num_gpu",    "main_gpu", "num_thread",       "use_mmap", "use_mlock",         "numa",  "low_vram",
+    "logits_all", "vocab_only", "num_gqa",  "penalize_newline", "tfs_z",    "draft_num_predict", "f16_kv"};
 constexpr std::string_view kContext = "num_ctx";
 constexpr std::string_view kPooling = "pooling";  // hearth's own: how an embedding model's vectors become one
 constexpr std::array<std::pair<std::string_view, Pooling>, 3> kPoolings{
@@ -87,6 +87,7 @@ bool set(Generation& g, Parameter parameter, std::string_view text) {
       return true;
     }
     case Parameter::kStop: g.stop.emplace_back(text); return !text.empty();
+    case Parameter::kKeepTokens: return take_integer(text, -1, g.keep_tokens);
   }
   return false;
 }

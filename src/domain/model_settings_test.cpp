@@ -33,6 +33,7 @@ TEST(ModelSettings, FillInWhatTheClientLeavesOpen) {
                                {"num_predict", "9"},
                                {"stop", "A"},
                                {"stop", "B"},
+                               {"num_keep", "24"},
                                {"num_ctx", "512"},
                                {"num_gpu", "99"}});
   ChatRequest open;
@@ -57,7 +58,8 @@ TEST(ModelSettings, FillInWhatTheClientLeavesOpen) {
                                        .mirostat_eta = 0.2,
                                        .seed = 7},
                           .stop = {"A", "B"},
-                          .max_tokens = 9};
+                          .max_tokens = 9,
+                          .keep_tokens = 24};
   EXPECT_EQ(filled.generation, wanted);
   EXPECT_EQ(filled.envelope.context_tokens, 512);
   EXPECT_EQ(filled.messages, open.messages);
@@ -108,9 +110,9 @@ TEST(ModelSettings, RefusesWhatMeansNothing) {
     const char* name;
     const char* value;
   } const cases[] = {
-      {"temperature", "warm"}, {"temperature", "-1"}, {"temperature", "nan"}, {"top_p", "1.5"},   {"top_k", "4.5"},
-      {"top_k", ""},           {"seed", "x"},         {"num_ctx", "-4"},      {"stop", ""},       {"tempurature", "1"},
-      {"top_k", "1e300"},      {"mirostat", "3"},     {"mirostat_tau", "-1"}, {"pooling", "rank"}};
+      {"temperature", "warm"}, {"temperature", "-1"}, {"temperature", "nan"}, {"top_p", "1.5"},    {"top_k", "4.5"},
+      {"top_k", ""},           {"seed", "x"},         {"num_ctx", "-4"},      {"stop", ""},        {"tempurature", "1"},
+      {"top_k", "1e300"},      {"mirostat", "3"},     {"mirostat_tau", "-1"}, {"pooling", "rank"}, {"num_keep", "-2"}};
   for (const auto& c : cases) {
     ModelSettings model;
     const auto added = model.add(c.name, c.value);

@@ -28,10 +28,11 @@ enum class Parameter : std::uint8_t {
   kSeed,
   kMaxTokens,
   kStop,
+  kKeepTokens,
 };
 
 // By the names that Modelfiles use.
-inline constexpr std::array<std::pair<std::string_view, Parameter>, 17> kParameterNames{{
+inline constexpr std::array<std::pair<std::string_view, Parameter>, 18> kParameterNames{{
     {"temperature", Parameter::kTemperature},
     {"top_k", Parameter::kTopK},
     {"top_p", Parameter::kTopP},
@@ -49,6 +50,7 @@ inline constexpr std::array<std::pair<std::string_view, Parameter>, 17> kParamet
     {"seed", Parameter::kSeed},
     {"num_predict", Parameter::kMaxTokens},
     {"stop", Parameter::kStop},
+    {"num_keep", Parameter::kKeepTokens},
 }};
 
 class ParameterSet {

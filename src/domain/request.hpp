@@ -69,6 +69,7 @@ struct ResponseFormat {
   std::string text;  // the schema (JSON), the grammar (GBNF) or the regular expression
   std::string name;
   bool strict = false;
+  std::string field = "response_format";  // what the client calls it: where errors point
   friend bool operator==(const ResponseFormat&, const ResponseFormat&) = default;
 };
 struct Reasoning {

@@ -25,6 +25,7 @@ constexpr std::uint32_t kDimensionsMax = 4;
 constexpr std::uint64_t kAlignmentMax = 1 << 20;
 constexpr std::uint64_t kNumbersKept = 4096;  // of an array
 constexpr std::uint64_t kTextsKept = 64;
+constexpr std::string_view kVocabulary = "tokenizer.ggml.tokens";
 constexpr std::uint64_t kSmallestKey = 8 + 1 + 4 + 1;  // bytes of the shortest possible entry
 constexpr std::uint64_t kSmallestTensor = 8 + 1 + 4 + 8 + 4 + 8;
 
@@ -70,8 +71,9 @@ class Parser {
   void place_data();
   GgufType read_type();
   GgufScalar read_scalar(GgufType type);
-  GgufValue read_value();
-  GgufArray read_array();
+  GgufValue read_value(std::string_view key);
+  GgufArray read_array(std::string_view key);
+  std::string_view read_text(bool is_token);
   GgufTensor read_tensor();
   void measure(GgufTensor& tensor);
 
@@ -126,7 +128,14 @@ GgufScalar Parser::read_scalar(GgufType type) {
   return std::uint64_t{0};
 }
 
-GgufArray Parser::read_array() {
+// Of an array; of the vocabulary's it is noted whether it is a mark for infilling.
+std::string_view Parser::read_text(bool is_token) {
+  const std::string_view text = in_.text(kTextBytesMax);
+  if (is_token) header_.infill_marks |= infill_mark(text);
+  return text;
+}
+
+GgufArray Parser::read_array(std::string_view key) {
   GgufArray array;
   array.type = read_type();
   array.count = in_.number<std::uint64_t>();
@@ -141,22 +150,25 @@ GgufArray Parser::read_array() {
     in_.fail(fmt::format("an array of {} elements, more than the file holds", array.count));
     return array;
   }
-  if (array.count <= (texts ? kTextsKept : kNumbersKept)) {
-    array.values.reserve(array.count);
-    for (std::uint64_t i = 0; i < array.count && !in_.failed(); ++i) array.values.push_back(read_scalar(array.type));
-  } else if (texts) {
-    for (std::uint64_t i = 0; i < array.count && !in_.failed(); ++i)
-      header_.infill_marks |= infill_mark(in_.text(kTextBytesMax));
-  } else {
+  const bool is_kept = array.count <= (texts ? kTextsKept : kNumbersKept);
+  if (is_kept) array.values.reserve(array.count);
+  if (!is_kept && !texts) {
     in_.skip(array.count * smallest);
+    return array;
+  }
+  for (std::uint64_t i = 0; i < array.count && !in_.failed(); ++i) {
+    if (!texts)
+      array.values.push_back(read_scalar(array.type));
+    else if (const auto text = read_text(key == kVocabulary); is_kept)
+      array.values.emplace_back(std::string(text));
   }
   return array;
 }
 
-GgufValue Parser::read_value() {
+GgufValue Parser::read_value(std::string_view key) {
   const GgufType type = read_type();
   if (in_.failed()) return {};
-  if (type == GgufType::kArray) return read_array();
+  if (type == GgufType::kArray) return read_array(key);
   return read_scalar(type);
 }
 
@@ -167,7 +179,7 @@ void Parser::read_metadata() {
     if (!in_.failed() && (key.empty() || !base::is_valid_utf8(key))) in_.fail("a key that is empty or not text");
     if (!in_.failed() && !seen.insert(key).second) in_.fail(fmt::format("the key '{}' comes twice", key));
     if (in_.failed()) return;
-    auto value = read_value();
+    auto value = read_value(key);
     if (!in_.failed()) header_.metadata.emplace_back(key, std::move(value));
   }
 }

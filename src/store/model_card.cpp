@@ -106,9 +106,16 @@ domain::TaskSet tasks_of_head(const GgufHeader& header) {
 // By the names or, of older and newer files, the ids of its tokens.
 bool fills_middle(const GgufHeader& header) {
   if (header.infill_marks == kAllInfillMarks) return true;
-  const auto has = [&](std::string_view newer, std::string_view older) {
-    return header.find(newer) != nullptr || header.find(older) != nullptr;
+  const auto* const tokens = header.find("tokenizer.ggml.tokens");
+  const auto* const vocabulary = tokens == nullptr ? nullptr : std::get_if<GgufArray>(tokens);
+  if (vocabulary == nullptr) return false;
+  const auto is_token = [&](std::string_view key) {
+    const auto* const value = header.find(key);
+    if (value == nullptr || !std::holds_alternative<GgufScalar>(*value)) return false;
+    const auto id = header.integer(key);
+    return id && *id >= 0 && static_cast<std::uint64_t>(*id) < vocabulary->count;
   };
+  const auto has = [&](std::string_view newer, std::string_view older) { return is_token(newer) || is_token(older); };
   return has("tokenizer.ggml.fim_pre_token_id", "tokenizer.ggml.prefix_token_id") &&
          has("tokenizer.ggml.fim_suf_token_id", "tokenizer.ggml.suffix_token_id") &&
          has("tokenizer.ggml.fim_mid_token_id", "tokenizer.ggml.middle_token_id");

@@ -60,28 +60,49 @@ TEST(ModelCard, TellsWhatTheHeaderTells) {
 
 // By the texts of a vocabulary, which is too long to be kept, or by ids.
 TEST(ModelCard, InfillIsWhereItsThreeTokensAre) {
-  const auto with_tokens = [](std::vector<std::string> marks) {
-    GgufBytes b;
-    b.begin(0, 3).text_key("general.architecture", "qwen2").text_key("tokenizer.ggml.model", "gpt2");
-    b.key("tokenizer.ggml.tokens", GgufType::kArray).number(static_cast<std::uint32_t>(GgufType::kString));
-    b.number(std::uint64_t{100 + marks.size()});
-    for (int i = 0; i < 100; ++i) b.text("<t" + std::to_string(i) + ">");
-    for (const auto& mark : marks) b.text(mark);
-    return tasks_of(parse_gguf(b.bytes(), b.bytes().size(), "m").value()).has(Task::kInfill);
+  using Texts = std::vector<std::string>;
+  using Marks = std::vector<std::pair<std::string, std::uint32_t>>;
+  const Texts marks{"<PRE>", "<SUF>", "<MID>"};
+  const Marks ids{{"fim_pre_token_id", 0}, {"fim_suf_token_id", 1}, {"fim_mid_token_id", 99}};
+  const struct {
+    const char* what;
+    const char* array = "tokenizer.ggml.tokens";
+    std::size_t others = 100;  // tokens beside the marks
+    Texts marks;
+    Marks ids;
+    GgufType type = GgufType::kUint32;
+    bool fills = false;
+  } cases[] = {
+      {.what = "newer texts", .marks = {"<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"}, .fills = true},
+      {.what = "older texts", .marks = marks, .fills = true},
+      {.what = "a small vocabulary", .others = 3, .marks = marks, .fills = true},
+      {.what = "two of three texts", .marks = {"<PRE>", "<SUF>"}},
+      {.what = "no texts"},
+      {.what = "texts elsewhere", .array = "tokenizer.ggml.merges", .marks = marks},
+      {.what = "newer ids", .ids = ids, .fills = true},
+      {.what = "older ids",
+       .ids = {{"prefix_token_id", 7}, {"suffix_token_id", 8}, {"middle_token_id", 9}},
+       .fills = true},
+      {.what = "signed ids", .ids = ids, .type = GgufType::kInt32, .fills = true},
+      {.what = "two of three ids", .ids = {{"fim_pre_token_id", 7}, {"fim_mid_token_id", 7}}},
+      {.what = "an id beyond the vocabulary",
+       .ids = {{"fim_pre_token_id", 0}, {"fim_suf_token_id", 1}, {"fim_mid_token_id", 100}}},
+      {.what = "ids below zero",
+       .ids = {{"fim_pre_token_id", 0}, {"fim_suf_token_id", 1}, {"fim_mid_token_id", ~0U}},
+       .type = GgufType::kInt32},
+      {.what = "ids that are no integers", .ids = ids, .type = GgufType::kFloat32},
+      {.what = "ids without a vocabulary", .array = "tokenizer.ggml.merges", .ids = ids},
   };
-  EXPECT_TRUE(with_tokens({"<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"}));
-  EXPECT_TRUE(with_tokens({"<PRE>", "<SUF>", "<MID>"}));
-  EXPECT_FALSE(with_tokens({"<PRE>", "<SUF>"}));
-  EXPECT_FALSE(with_tokens({}));
-  const auto with_ids = [](std::vector<std::string> keys) {
+  for (const auto& c : cases) {
     GgufBytes b;
-    b.begin(0, 2 + keys.size()).text_key("general.architecture", "llama").text_key("tokenizer.ggml.model", "llama");
-    for (const auto& key : keys) b.u32_key("tokenizer.ggml." + key, 7);
-    return tasks_of(parse_gguf(b.bytes(), b.bytes().size(), "m").value()).has(Task::kInfill);
-  };
-  EXPECT_TRUE(with_ids({"fim_pre_token_id", "fim_suf_token_id", "fim_mid_token_id"}));
-  EXPECT_TRUE(with_ids({"prefix_token_id", "suffix_token_id", "middle_token_id"}));
-  EXPECT_FALSE(with_ids({"fim_pre_token_id", "fim_mid_token_id"}));
+    b.begin(0, 3 + c.ids.size()).text_key("general.architecture", "qwen2").text_key("tokenizer.ggml.model", "gpt2");
+    b.key(c.array, GgufType::kArray).number(static_cast<std::uint32_t>(GgufType::kString));
+    b.number(std::uint64_t{c.others + c.marks.size()});
+    for (std::size_t i = 0; i < c.others; ++i) b.text("<t" + std::to_string(i) + ">");
+    for (const auto& mark : c.marks) b.text(mark);
+    for (const auto& [key, id] : c.ids) b.key("tokenizer.ggml." + key, c.type).number(id);
+    EXPECT_EQ(tasks_of(parse_gguf(b.bytes(), b.bytes().size(), "m").value()).has(Task::kInfill), c.fills) << c.what;
+  }
 }
 
 TEST(ModelCard, DigestNamesTheContent) {

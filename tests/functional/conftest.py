@@ -8,7 +8,9 @@ import openai
 import pytest
 
 from support import server as servers
+from support.hub import Hub
 from support.processes import alive
+from support.puller import EMBER, Puller
 from support.wait import until
 
 SHOWN = 4000  # characters of a log that a failure shows
@@ -136,3 +138,20 @@ class Gate:
 @pytest.fixture
 def gate(home):
     return Gate(home)
+
+
+@pytest.fixture
+def hub():
+    stand_in = Hub()
+    yield stand_in
+    stand_in.close()
+
+
+@pytest.fixture
+def weights():
+    return EMBER.read_bytes()
+
+
+@pytest.fixture
+def puller(home, hub):
+    return Puller(home, hub)

@@ -9,8 +9,8 @@ import pytest
 
 from support import server as servers
 from support.bucket import Bucket, sha256
+from support.puller import EMBER, Puller, free_port
 from support.wait import until
-from test_pull import EMBER, Puller, free_port
 
 MIB = 1 << 20
 

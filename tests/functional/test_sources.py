@@ -6,21 +6,8 @@ import ollama
 import pytest
 
 from support import server as servers
-from support.hub import Hub
 from support.ollama_registry import OllamaRegistry, sha256
-from test_pull import EMBER, Puller
-
-
-@pytest.fixture
-def hub():
-    stand_in = Hub()
-    yield stand_in
-    stand_in.close()
-
-
-@pytest.fixture
-def weights():
-    return EMBER.read_bytes()
+from support.puller import EMBER, Puller
 
 
 @pytest.fixture

@@ -98,6 +98,7 @@ void read_output_format(const Item& item, domain::ResponseFormat& out) {
     if (!format.has("type")) return;
     if (type != "json_schema") return format.fail("type", "must be json_schema");
     out.kind = domain::ResponseFormat::Kind::kJsonSchema;
+    out.field = item.path();
     if (const auto schema = format.require("schema")) out.text = common::read_object_text(*schema);
   });
 }

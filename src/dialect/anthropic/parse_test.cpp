@@ -58,7 +58,8 @@ ChatRequest expected_messages() {
   };
   r.tools = {{.name = "lamp", .description = "d", .parameters = R"({"b":{},"a":{}})", .strict = true}};
   r.tool_choice = {.mode = ToolChoice::Mode::kNamed, .name = "lamp", .parallel = false};
-  r.response_format = {.kind = ResponseFormat::Kind::kJsonSchema, .text = R"({"type":"object"})"};
+  r.response_format = {
+      .kind = ResponseFormat::Kind::kJsonSchema, .text = R"({"type":"object"})", .field = "output_config.format"};
   r.reasoning = {.effort = Reasoning::Effort::kHigh, .budget_tokens = 1024, .hidden = true};
   using enum Parameter;
   r.generation = {.given = {kTemperature, kTopK, kTopP, kMaxTokens, kStop},

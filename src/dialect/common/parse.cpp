@@ -79,6 +79,7 @@ void note_given(const json::Object& in, domain::ParameterSet& out) {
   }
   if (in.has("stop_sequences")) out.add(Parameter::kStop);
   if (in.has("repetition_penalty")) out.add(Parameter::kRepeatPenalty);
+  if (in.has("n_keep")) out.add(Parameter::kKeepTokens);
 }
 
 void read_stop(json::Object& in, std::string_view key, std::vector<std::string>& out) {

@@ -20,13 +20,14 @@ std::vector<Request> requests() {
   chat.messages = {
       {Role::kSystem, {TextPart{"be kind"}}},
       {Role::kUser,
-       {TextPart{"é \" \n"}, ImagePart{.data = "\xFF\x00x", .media_type = "image/png", .url = {}},
+       {TextPart{"é \" \n"}, ImagePart{.data = std::string("\xFF\0x", 3), .media_type = "image/png", .url = {}},
         AudioPart{.data = "w", .format = "wav"}, FilePart{.data = "f", .media_type = "t", .name = "n", .url = "u"}}},
       {Role::kAssistant, {ThinkingPart{"hm", "sig"}, ToolCallPart{"1", "lamp", "{\"on\":true}"}, RefusalPart{"no"}}},
       {Role::kTool, {ToolResultPart{.id = "1", .name = "lamp", .text = "ok", .is_error = true}}}};
   chat.tools = {{.name = "lamp", .description = "d", .parameters = "{\"b\":1,\"a\":2}", .strict = true}};
   chat.tool_choice = {.mode = ToolChoice::Mode::kNamed, .name = "lamp", .parallel = false};
-  chat.response_format = {.kind = ResponseFormat::Kind::kJsonSchema, .text = "{}", .name = "x", .strict = true};
+  chat.response_format = {
+      .kind = ResponseFormat::Kind::kJsonSchema, .text = "{}", .name = "x", .strict = true, .field = "f"};
   chat.reasoning = {.effort = Reasoning::Effort::kHigh, .budget_tokens = 100, .hidden = true};
   chat.generation = {.given = {Parameter::kTopK, Parameter::kStop},
                      .sampling = {.temperature = 0.1,

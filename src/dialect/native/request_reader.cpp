@@ -178,6 +178,7 @@ void read_generation(Object& in, domain::Generation& g) {
   });
   note_given(in);
   if (in.has("max_tokens")) g.given.add(domain::Parameter::kMaxTokens);
+  if (in.has("keep_tokens")) g.given.add(domain::Parameter::kKeepTokens);
   if (in.has("given")) g.given = {};  // the writer says so itself
   in.each("given", [&](const Item& item) {
     const std::string text = item.text();
@@ -201,6 +202,7 @@ void read_format(Object& in, domain::ResponseFormat& f) {
     o.text("text", f.text);
     o.text("name", f.name);
     o.boolean("strict", f.strict);
+    o.text("field", f.field);
   });
 }
 

@@ -134,7 +134,7 @@ void write_generation(Writer& w, const domain::Generation& g) {
 void write_format(Writer& w, const domain::ResponseFormat& f) {
   if (f == domain::ResponseFormat{}) return;
   w.key("response_format").begin_object().field("kind", name_of(kFormats, f.kind)).field("text", f.text);
-  w.field("name", f.name).field("strict", f.strict).end_object();
+  w.field("name", f.name).field("strict", f.strict).field("field", f.field).end_object();
 }
 
 void write_inputs(Writer& w, std::string_view key,

@@ -90,11 +90,11 @@ void read_format(Object& in, domain::ResponseFormat& out) {
   const auto item = in.get("format");
   if (!item) return;
   if (item->is_object()) {
-    out = {.kind = Kind::kJsonSchema, .text = json::to_text(item->value())};
+    out = {.kind = Kind::kJsonSchema, .text = json::to_text(item->value()), .field = "format"};
   } else if (item->is_string()) {
     const std::string word = item->text();
     if (word == "json")
-      out.kind = Kind::kJson;
+      out = {.kind = Kind::kJson, .field = "format"};
     else if (!word.empty())
       item->fail("must be \"json\" or a JSON schema");
   } else {

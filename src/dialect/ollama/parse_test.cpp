@@ -102,7 +102,8 @@ TEST(Chat, EveryFieldArrives) {
       {Role::kTool, {ToolResultPart{.id = "c1", .name = "lamp", .text = "lit"}}},
   };
   expected.tools = {{.name = "lamp", .description = "d", .parameters = R"({"b":{},"a":{}})"}};
-  expected.response_format = {.kind = ResponseFormat::Kind::kJsonSchema, .text = R"({"type":"object"})"};
+  expected.response_format = {
+      .kind = ResponseFormat::Kind::kJsonSchema, .text = R"({"type":"object"})", .field = "format"};
   expected.reasoning.effort = Reasoning::Effort::kHigh;
   expected.generation = {.given = ParameterSet::all(),
                          .sampling = {.temperature = 0.5,

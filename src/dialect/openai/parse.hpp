@@ -24,6 +24,8 @@ void read_response_format(json::Object& in, domain::ResponseFormat& out);
 void read_reasoning(json::Object& in, domain::Reasoning& out);
 
 void read_messages(json::Object& in, std::vector<domain::Message>& out);
+// `file_data`: a data URL, or base64 alone.
+void read_file_data(const json::Item& item, domain::FilePart& out);
 
 // One function: name, description, parameters, strict.
 [[nodiscard]] domain::Tool read_function(json::Object& in);

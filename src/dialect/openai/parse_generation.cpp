@@ -68,6 +68,7 @@ void read_generation(Object& in, domain::Generation& out) {
 void read_response_format(Object& in, domain::ResponseFormat& out) {
   using Kind = domain::ResponseFormat::Kind;
   in.object("response_format", [&](Object& format) {
+    out = {};
     const std::string type = format.required_text("type");
     if (type == "text") {
       out.kind = Kind::kText;
@@ -95,19 +96,20 @@ void read_response_format(Object& in, domain::ResponseFormat& out) {
 
 void read_short_formats(Object& in, domain::ResponseFormat& out) {
   using Kind = domain::ResponseFormat::Kind;
-  if (const auto schema = in.get("json_schema")) {
-    out = {.kind = Kind::kJsonSchema, .text = common::read_object_text(*schema)};
-  }
+  if (const auto schema = in.get("json_schema"))
+    out = {.kind = Kind::kJsonSchema, .text = common::read_object_text(*schema), .field = "json_schema"};
   const auto read = [&](const char* field, Kind kind) {
     const auto item = in.get(field);
     if (!item) return;
-    if (std::string text = item->text(); !text.empty()) out = {.kind = kind, .text = std::move(text)};
+    if (std::string text = item->text(); !text.empty()) out = {.kind = kind, .text = std::move(text), .field = field};
   };
   read("grammar", Kind::kGrammar);
   read("guided_grammar", Kind::kGrammar);  // vLLM's
   read("guided_regex", Kind::kRegex);
   if (const auto schema = in.get("guided_json"))
-    out = {.kind = Kind::kJsonSchema, .text = schema->is_string() ? schema->text() : common::read_object_text(*schema)};
+    out = {.kind = Kind::kJsonSchema,
+           .text = schema->is_string() ? schema->text() : common::read_object_text(*schema),
+           .field = "guided_json"};
 }
 
 void read_reasoning(Object& in, domain::Reasoning& out) {

@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 #include <utility>
 
-#include "base/strings.hpp"
 #include "dialect/common/parse.hpp"
 #include "dialect/openai/parse.hpp"
 
@@ -34,13 +33,7 @@ Part read_input_file(Object& in) {
   domain::FilePart file;
   in.text("filename", file.name);
   if (const auto data = in.get("file_data")) {
-    if (data->is_string() && base::starts_with_ignore_case(data->text(), "data:")) {
-      common::Media media = common::read_media_url(*data);
-      file.data = std::move(media.data);
-      file.media_type = std::move(media.media_type);
-    } else {
-      file.data = common::read_base64(*data);
-    }
+    read_file_data(*data, file);
   } else if (const auto url = in.get("file_url")) {
     file.url = common::read_media_url(*url).url;
   } else if (const auto id = in.get("file_id")) {

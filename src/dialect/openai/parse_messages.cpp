@@ -41,13 +41,7 @@ Part read_file(const Item& item) {
   item.object([&](Object& in) {
     in.text("filename", file.name);
     if (const auto data = in.get("file_data")) {
-      if (data->is_string() && base::starts_with_ignore_case(data->text(), "data:")) {
-        common::Media media = common::read_media_url(*data);
-        file.data = std::move(media.data);
-        file.media_type = std::move(media.media_type);
-      } else {
-        file.data = common::read_base64(*data);
-      }
+      read_file_data(*data, file);
     } else if (const auto id = in.get("file_id")) {
       file.url = "file-id:" + id->text();  // an uploaded file; nobody can fetch it yet
     } else {
@@ -181,6 +175,16 @@ Message read_message(const Item& item) {
 }
 
 }  // namespace
+
+void read_file_data(const Item& item, domain::FilePart& out) {
+  if (item.is_string() && base::starts_with_ignore_case(item.text(), "data:")) {
+    common::Media media = common::read_media_url(item);
+    out.data = std::move(media.data);
+    out.media_type = std::move(media.media_type);
+  } else {
+    out.data = common::read_base64(item);
+  }
+}
 
 void read_messages(Object& in, std::vector<Message>& out) {
   const auto item = in.require("messages");

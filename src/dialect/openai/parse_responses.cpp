@@ -46,6 +46,7 @@ void read_text_format(Object& in, domain::ResponseFormat& out) {
       } else if (format.has("type")) {
         format.fail("type", "must be \"text\", \"json_object\" or \"json_schema\"");
       }
+      if (out.kind != Kind::kText) out.field = "text.format";
     });
   });
 }

@@ -59,7 +59,8 @@ TEST(Responses, EveryFieldArrives) {
   EXPECT_EQ(r.response_format, (domain::ResponseFormat{.kind = domain::ResponseFormat::Kind::kJsonSchema,
                                                        .text = R"({"type":"object"})",
                                                        .name = "s",
-                                                       .strict = true}));
+                                                       .strict = true,
+                                                       .field = "text.format"}));
   EXPECT_EQ(r.reasoning.effort, domain::Reasoning::Effort::kLow);
   EXPECT_EQ(r.generation.max_tokens, 7);
   EXPECT_TRUE(r.generation.given.has(domain::Parameter::kMaxTokens));

@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "dialect/openai/openai.hpp"
@@ -7,6 +8,7 @@ namespace hearth::dialect::openai {
 namespace {
 
 using domain::ChatRequest;
+using domain::ResponseFormat;
 using testing::TypeRules;
 
 // Every field that is read, with a value of its own.
@@ -23,6 +25,7 @@ constexpr std::string_view kChat = R"({
     {"role": "assistant", "content": null, "reasoning_content": "Hm.", "refusal": "No.",
      "tool_calls": [{"id": "call_1", "type": "function", "function": {"name": "lamp", "arguments": "{\"on\": true}"}}]},
     {"role": "tool", "tool_call_id": "call_1", "content": "lit"}],
+  "n_keep": 12,
   "max_tokens": 900, "max_completion_tokens": 7, "temperature": 0.5, "top_p": 0.25, "n": 2,
   "stop": ["END", "\n"], "seed": 42,
   "frequency_penalty": -0.5, "presence_penalty": 1.5, "logit_bias": {"5": -100, "7": 1.5},
@@ -97,7 +100,8 @@ ChatRequest expected_chat() {
                   .max_tokens = 7,
                   .n = 2,
                   .logprobs = true,
-                  .top_logprobs = 3};
+                  .top_logprobs = 3,
+                  .keep_tokens = 12};
   return r;
 }
 
@@ -157,6 +161,33 @@ TEST(Chat, EveryWrongTypeHasItsPath) {
       R"({"model":"m","messages":[{"role":"user","content":"x"}],
           "response_format":{"type":"json_object","schema":{}}})",
       chat_rules(), parser(parse_apply_template));
+}
+
+TEST(Chat, FormatsByAllTheirNames) {
+  using enum ResponseFormat::Kind;
+  const struct {
+    std::string_view fields;
+    ResponseFormat::Kind kind;
+    std::string_view field;
+  } cases[] = {
+      {R"("response_format":{"type":"json_object"})", kJson, "response_format"},
+      {R"("response_format":{"type":"json_object"},"grammar":"root ::= x")", kJson, "response_format"},
+      {R"("json_schema":{})", kJsonSchema, "json_schema"},
+      {R"("guided_json":{})", kJsonSchema, "guided_json"},
+      {R"("guided_json":"{}")", kJsonSchema, "guided_json"},
+      {R"("grammar":"root ::= x")", kGrammar, "grammar"},
+      {R"("guided_grammar":"root ::= x")", kGrammar, "guided_grammar"},
+      {R"("guided_regex":"x")", kRegex, "guided_regex"},
+      {R"("grammar":"")", kText, "response_format"},
+  };
+  for (const auto& c : cases) {
+    const auto format =
+        request_of<ChatRequest>(
+            parse_chat(fmt::format(R"({{"model":"m","messages":[{{"role":"user","content":"x"}}],{}}})", c.fields), {}))
+            .response_format;
+    EXPECT_EQ(format.kind, c.kind) << c.fields;
+    EXPECT_EQ(format.field, c.field) << c.fields;
+  }
 }
 
 TEST(Chat, DefaultsAreOpenAis) {

@@ -33,11 +33,14 @@ std::string complaint_of(std::string_view what) {
   if (const auto file = what.find(kFile); file != std::string_view::npos) {
     if (const auto end = what.find(": ", file); end != std::string_view::npos) what.remove_prefix(end + 2);
   }
+  constexpr std::string_view kCondition = ") is false: ";
+  if (const auto end = what.find(kCondition); end != std::string_view::npos)
+    what.remove_prefix(end + kCondition.size());
   return base::one_line(base::to_valid_utf8(base::trim(what.substr(0, what.find("\n\n"))).substr(0, kLongest)));
 }
 
-std::unexpected<Error> refused(std::string message) {
-  return fail(ErrorCode::kInvalidRequest, std::move(message), "response_format");
+std::unexpected<Error> refused(const domain::ResponseFormat& format, std::string message) {
+  return fail(ErrorCode::kInvalidRequest, std::move(message), format.field);
 }
 std::unexpected<Error> calls_refused(const std::exception& e) {
   return fail(ErrorCode::kUnsupported,
@@ -47,10 +50,10 @@ std::unexpected<Error> calls_refused(const std::exception& e) {
 // Of formats that have one.
 Result<std::string> plain_schema(const domain::ResponseFormat& format) {
   if (format.text.size() > kTextMax)
-    return refused(fmt::format("response_format has {} bytes; allowed: {}", format.text.size(), kTextMax));
+    return refused(format, fmt::format("{} has {} bytes; allowed: {}", format.field, format.text.size(), kTextMax));
   if (format.kind != Kind::kJsonSchema) return std::string(R"({"type":"object"})");
   auto normal = normalise_schema(format.text);
-  if (!normal) return refused(normal.error().message);
+  if (!normal) return refused(format, normal.error().message);
   return *std::move(normal);
 }
 
@@ -121,7 +124,7 @@ Result<SharedConstraint> Compiler::compile(const domain::ResponseFormat& format,
     const char* const what = format.kind == Kind::kGrammar ? "grammar"
                              : format.kind == Kind::kRegex ? "regular expression"
                                                            : "schema";
-    return refused(fmt::format("the {} cannot be used: {}", what, complaint_of(e.what())));
+    return refused(format, fmt::format("the {} cannot be used: {}", what, complaint_of(e.what())));
   }
 }
 
@@ -140,6 +143,7 @@ struct Matcher::Impl {
   std::vector<std::int32_t> allowed;  // bit i % 32 of word i / 32: token i may come next
   bool is_filled = false;
   bool is_any = false;
+  bool is_lost = false;  // a step took too long; what may come next is not known
 
   explicit Impl(SharedConstraint shared)
       : constraint(std::move(shared)),
@@ -148,7 +152,7 @@ struct Matcher::Impl {
             xgrammar::GetBitmaskSize(constraint->impl().grammar.GetTokenizerInfo().GetVocabSize()))) {}
 
   void fill() {
-    if (std::exchange(is_filled, true)) return;
+    if (std::exchange(is_filled, true) || is_lost) return;
     std::int64_t shape = static_cast<std::int64_t>(allowed.size());
     DLTensor bits{.data = allowed.data(),
                   .device = {.device_type = kDLCPU, .device_id = 0},
@@ -157,7 +161,28 @@ struct Matcher::Impl {
                   .shape = &shape,
                   .strides = nullptr,
                   .byte_offset = 0};
-    is_any = !matcher.IsTerminated() && !matcher.FillNextTokenBitmask(&bits);
+    try {
+      is_any = !matcher.IsTerminated() && !matcher.FillNextTokenBitmask(&bits);
+    } catch (const std::exception&) {
+      lose();
+    }
+  }
+  // Whether `next` can come.
+  template <class Next>
+  bool accept(Next next) {
+    is_filled = false;
+    if (is_lost || matcher.IsTerminated()) return false;
+    try {
+      return next();
+    } catch (const std::exception&) {
+      lose();
+      return false;
+    }
+  }
+  void lose() {
+    is_lost = true;
+    is_any = false;
+    std::ranges::fill(allowed, 0);
   }
 };
 Matcher::Matcher(SharedConstraint constraint) : impl_(std::make_unique<Impl>(std::move(constraint))) {}
@@ -179,13 +204,11 @@ void Matcher::mask(std::span<float> logits) {
 }
 
 bool Matcher::accept(std::string_view text) {
-  impl_->is_filled = false;
-  return !impl_->matcher.IsTerminated() && impl_->matcher.AcceptString(std::string(text));
+  return impl_->accept([&] { return impl_->matcher.AcceptString(std::string(text)); });
 }
 
 bool Matcher::accept(domain::Token token) {
-  impl_->is_filled = false;
-  return !impl_->matcher.IsTerminated() && impl_->matcher.AcceptToken(token);
+  return impl_->accept([&] { return impl_->matcher.AcceptToken(token); });
 }
 
 }  // namespace hearth::engine::constraint

@@ -56,7 +56,7 @@ class Compiler {
   Compiler& operator=(const Compiler&) = delete;
 
   // null for plain text. kInvalidRequest says what is wrong with the schema and where ("properties.a.not"), or with the
-  // grammar (GBNF) or regular expression; `param` is "response_format". kUnsupported with `param` "tools": the
+  // grammar (GBNF) or regular expression; `param` is the format's field. kUnsupported with `param` "tools": the
   // parameters of a tool cannot be enforced.
   [[nodiscard]] Result<SharedConstraint> compile(const domain::ResponseFormat& format, const AnswerShape& shape = {});
   // A call, from where it begins; null if nothing says where that is.
@@ -76,6 +76,7 @@ class Matcher {
   Matcher& operator=(Matcher&&) noexcept;
 
   // Makes every token impossible (minus infinity) that cannot come next; an end token can where the answer is complete.
+  // Bounded in time: of an answer that can be read in too many ways every token becomes impossible.
   void mask(std::span<float> logits);
   // false: it cannot come next.
   bool accept(domain::Token token);

@@ -1,9 +1,13 @@
 #include "engine/constraint/constraint.hpp"
 
+#include <boost/json.hpp>
 #include <cmath>
+#include <functional>
 #include <gtest/gtest.h>
 #include <random>
 #include <regex>
+
+#include "json/reader.hpp"
 
 namespace hearth::engine::constraint {
 namespace {
@@ -99,6 +103,135 @@ TEST_F(ConstraintTest, WhatIsTaken) {
   }
 }
 
+// Lengths and counts of any size are kept exactly, and compile at once.
+TEST_F(ConstraintTest, Bounds) {
+  const auto schema = [](std::string text) {
+    return ResponseFormat{.kind = Kind::kJsonSchema, .text = std::move(text)};
+  };
+  const auto regex = [](std::string text) { return ResponseFormat{.kind = Kind::kRegex, .text = std::move(text)}; };
+  const auto quoted = [](std::size_t n) { return '"' + std::string(n, 'x') + '"'; };
+  const auto plain = [](std::size_t n) { return std::string(n, 'x'); };
+  const auto wide = [](std::size_t n) {
+    std::string out = "\"";
+    while (n-- > 0) out += "ä";
+    return out + '"';
+  };
+  const auto items = [](std::size_t n) {
+    std::string out = "[";
+    for (std::size_t i = 0; i < n; ++i) out += i == 0 ? "1" : ",1";
+    return out + ']';
+  };
+  struct Case {
+    ResponseFormat format;
+    std::function<std::string(std::size_t)> text;
+    std::size_t least;  // that fit
+    std::size_t most;   // npos: not tried
+  };
+  constexpr auto kNone = std::string::npos;
+  const std::vector<Case> cases{
+      {schema(R"({"type":"string","maxLength":16})"), quoted, 0, 16},
+      {schema(R"({"type":"string","maxLength":17})"), quoted, 0, 17},
+      {schema(R"({"type":"string","maxLength":1000})"), quoted, 0, 1000},
+      {schema(R"({"type":"string","maxLength":2147483647})"), quoted, 0, kNone},
+      {schema(R"({"type":"string","minLength":300})"), quoted, 300, kNone},
+      {schema(R"({"type":"string","minLength":1000})"), quoted, 1000, kNone},
+      {schema(R"({"type":"string","minLength":20,"maxLength":40})"), wide, 20, 40},
+      {schema(R"({"type":"string","minLength":40,"maxLength":40})"), wide, 40, 40},
+      {schema(R"({"type":"array","items":{"const":1},"minItems":2,"maxItems":1000000})"), items, 2, kNone},
+      {schema(R"({"type":"array","items":{"const":1},"minItems":300,"maxItems":400})"), items, 300, 400},
+      {schema(R"({"type":"string","pattern":"^.{2,1000}$"})"), quoted, 2, 1000},
+      {schema(R"({"type":"string","pattern":"^(x|yz){2,200}$"})"), quoted, 2, 200},
+      {regex(".{1,1000}"), plain, 1, 1000},
+      {regex(".{1,50000}"), plain, 1, kNone},
+      {regex("[a-z]{200}"), plain, 200, 200},
+      {regex("(xx){3,150}"), [&](std::size_t n) { return plain(2 * n); }, 3, 150},
+      {regex("x{3,}"), plain, 3, kNone},
+      {{.kind = Kind::kGrammar, .text = "root ::= [a-z]{20,1000}"}, plain, 20, 1000},
+  };
+  for (const auto& c : cases) {
+    EXPECT_TRUE(takes(c.format, c.text(c.least))) << c.format.text;
+    if (c.least > 0) EXPECT_FALSE(takes(c.format, c.text(c.least - 1))) << c.format.text;
+    if (c.most == kNone) continue;
+    EXPECT_TRUE(takes(c.format, c.text(c.most))) << c.format.text;
+    EXPECT_FALSE(takes(c.format, c.text(c.most + 1))) << c.format.text;
+  }
+}
+
+// At the end of a length, tokens that would go beyond it are impossible.
+TEST_F(ConstraintTest, BoundsOfTokensOfSeveralCharacters) {
+  for (const auto* pattern : {".{1,18}", ".{18}"}) {
+    Matcher matcher(compiler_.compile({.kind = Kind::kRegex, .text = pattern}).value());
+    ASSERT_TRUE(matcher.accept(std::string(14, 'x')));
+    EXPECT_TRUE(allows(matcher, 257)) << "true has four characters, and there are four";
+    ASSERT_TRUE(matcher.accept(std::string_view("x")));
+    EXPECT_FALSE(allows(matcher, 257)) << "there are three";
+    EXPECT_TRUE(allows(matcher, 261)) << "one character, two bytes";
+    ASSERT_TRUE(matcher.accept(261));
+    EXPECT_TRUE(allows(matcher, 258)) << "two characters";
+    ASSERT_TRUE(matcher.accept(258));
+    EXPECT_FALSE(allows(matcher, 'x'));
+    EXPECT_TRUE(allows(matcher, kEnd));
+  }
+}
+
+// What a pattern takes is the text; in JSON some of it is escaped.
+TEST_F(ConstraintTest, PatternsStayWithinTheirQuotes) {
+  struct Case {
+    std::string pattern;
+    std::vector<std::string> fits;
+    std::vector<std::string> not_;
+  };
+  const std::vector<Case> cases{
+      {"^.{1,50000}$", {R"("ab")"}, {R"("a"b")", R"("a\")", "\"a\nb\""}},
+      {"^[^ä]+$", {R"("ab")"}, {R"("a"b")", R"("ä")"}},
+      {"^[ -~ä]{1,50000}$", {R"("aä !")"}, {R"("a"b")", R"("a\b")"}},
+      {"^ä\"$", {R"("ä\"")"}, {R"("ä"")"}},
+  };
+  for (const auto& c : cases) {
+    const ResponseFormat format{.kind = Kind::kJsonSchema,
+                                .text = json::to_text(boost::json::object{{"type", "string"}, {"pattern", c.pattern}})};
+    for (const auto& text : c.fits) EXPECT_TRUE(takes(format, text)) << c.pattern << " and " << text;
+    for (const auto& text : c.not_) EXPECT_FALSE(takes(format, text)) << c.pattern << " and " << text;
+  }
+}
+
+// As large as those of today's models, so that there is something to do.
+TokenTexts many_texts() {
+  TokenTexts out = texts();
+  for (int i = 0; i < 100'000; ++i) out.pieces.push_back(std::to_string(i));
+  return out;
+}
+
+TEST(Compiler, WhatTakesTooLongIsRefused) {
+  Compiler compiler([](const domain::Tokens&) { return many_texts(); });
+  std::string regex;
+  for (char c = 'A'; c <= 'Z'; ++c) regex += std::string("[^") + c + "]{16}[^" + static_cast<char>(c + 32) + "]{16}";
+  const auto refused = compiler.compile({.kind = Kind::kRegex, .text = regex});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kInvalidRequest);
+  EXPECT_NE(refused.error().message.find("cannot be used: it is too large"), std::string::npos)
+      << refused.error().message;
+  EXPECT_TRUE(compiler.compile({.kind = Kind::kRegex, .text = "a"})) << "others are compiled as before";
+}
+
+// Counted in so many ways that no step could try them all.
+TEST(Matcher, StepsThatTakeTooLongMakeAllImpossible) {
+  Compiler compiler([](const domain::Tokens&) { return many_texts(); });
+  Matcher matcher(
+      compiler.compile({.kind = Kind::kRegex, .text = "((((.{1,17}1){1,17}2){1,17}3?){1,17}4?){1,17}"}).value());
+  std::vector<float> logits(many_texts().pieces.size());
+  const auto is_possible = [](float logit) { return !std::isinf(logit); };
+  int steps = 0;
+  for (; steps < 20 && (steps == 0 || std::ranges::any_of(logits, is_possible)); ++steps) {
+    (void)matcher.accept(std::string_view("121212121212"));
+    std::ranges::fill(logits, 0.0F);
+    matcher.mask(logits);
+  }
+  EXPECT_LT(steps, 20);
+  EXPECT_FALSE(matcher.accept(std::string_view("1")));
+  EXPECT_FALSE(matcher.accept('1'));
+}
+
 TEST_F(ConstraintTest, TokensOfSeveralBytes) {
   const auto made = compiler_.compile({.kind = Kind::kJson}).value();
   Matcher matcher(made);
@@ -170,6 +303,8 @@ TEST_F(ConstraintTest, WhatCannotBeCompiled) {
     EXPECT_NE(made.error().message.find(c.what), std::string::npos) << made.error().message;
     EXPECT_EQ(made.error().message.find(".cc"), std::string::npos) << made.error().message;
   }
+  EXPECT_EQ(compiler_.compile({.kind = Kind::kRegex, .text = "(a", .field = "guided_regex"}).error().param,
+            "guided_regex");
   EXPECT_EQ(compiler_.compile({}).value(), nullptr);
 }
 

@@ -1,7 +1,6 @@
 #include "engine/constraint/schema.hpp"
 
 #include <algorithm>
-#include <array>
 #include <boost/json.hpp>
 #include <charconv>
 #include <cmath>
@@ -15,6 +14,7 @@
 
 #include "base/strings.hpp"
 #include "engine/constraint/schema_join.hpp"
+#include "engine/constraint/schema_keywords.hpp"
 #include "json/reader.hpp"
 
 namespace hearth::engine::constraint {
@@ -22,121 +22,17 @@ namespace {
 
 namespace bj = boost::json;
 using detail::both;
+using detail::child;
 using detail::Choices;
 using detail::contains;
+using detail::is_whole;
+using detail::kKeywords;
 using detail::Plain;
+using detail::says_only;
+using detail::type_of;
 
 constexpr std::size_t kDepthMax = 100;     // of schemas in each other
 constexpr std::size_t kNodesMax = 20'000;  // of what comes out
-constexpr double kNumberMax = 9e18;        // what 64 bits hold
-
-constexpr std::array<std::string_view, 7> kTypes{"array", "boolean", "integer", "null", "number", "object", "string"};
-// Said about a value, not asked of it.
-constexpr std::array<std::string_view, 18> kAnnotations{
-    "$schema",  "$id",      "$comment",        "$anchor",          "title",    "description",
-    "default",  "examples", "example",         "deprecated",       "readOnly", "writeOnly",
-    "nullable", "strict",   "contentEncoding", "contentMediaType", "$defs",    "definitions"};
-constexpr std::array<std::string_view, 7> kCombining{"type", "enum", "const", "$ref", "allOf", "anyOf", "oneOf"};
-
-enum class Value { kSchema, kSchemas, kSchemaList, kNames, kCount, kNumber, kText };
-struct Keyword {
-  std::string_view name;
-  std::string_view type;  // of the values that it is about
-  Value value;
-};
-constexpr std::array<Keyword, 20> kKeywords{{{"properties", "object", Value::kSchemas},
-                                             {"required", "object", Value::kNames},
-                                             {"additionalProperties", "object", Value::kSchema},
-                                             {"patternProperties", "object", Value::kSchemas},
-                                             {"propertyNames", "object", Value::kSchema},
-                                             {"minProperties", "object", Value::kCount},
-                                             {"maxProperties", "object", Value::kCount},
-                                             {"items", "array", Value::kSchema},
-                                             {"prefixItems", "array", Value::kSchemaList},
-                                             {"minItems", "array", Value::kCount},
-                                             {"maxItems", "array", Value::kCount},
-                                             {"minLength", "string", Value::kCount},
-                                             {"maxLength", "string", Value::kCount},
-                                             {"pattern", "string", Value::kText},
-                                             {"format", "string", Value::kText},
-                                             {"minimum", "number", Value::kNumber},
-                                             {"maximum", "number", Value::kNumber},
-                                             {"exclusiveMinimum", "number", Value::kNumber},
-                                             {"exclusiveMaximum", "number", Value::kNumber},
-                                             {"multipleOf", "number", Value::kNumber}}};
-
-std::string child(const std::string& path, std::string_view name) {
-  return path.empty() ? std::string(name) : fmt::format("{}.{}", path, base::one_line(name));
-}
-std::string child(const std::string& path, std::size_t index) { return fmt::format("{}[{}]", path, index); }
-
-std::string_view type_of(const bj::value& value) {
-  switch (value.kind()) {
-    case bj::kind::null: return "null";
-    case bj::kind::bool_: return "boolean";
-    case bj::kind::string: return "string";
-    case bj::kind::array: return "array";
-    case bj::kind::object: return "object";
-    default: return "number";
-  }
-}
-bool is_whole(const bj::value& value) {
-  return value.is_int64() || value.is_uint64() ||
-         (value.is_double() && std::trunc(value.get_double()) == value.get_double());
-}
-bool is_count(const bj::value& value) {
-  constexpr double kMost = 2147483647;
-  return value.is_number() && is_whole(value) && value.to_number<double>() >= 0 && value.to_number<double>() <= kMost;
-}
-bool is_annotation(std::string_view key) { return contains(kAnnotations, key) || key.starts_with("x-"); }
-// Whether a schema says this one thing and nothing beside it.
-bool says_only(const bj::object& schema, std::string_view keyword) {
-  return std::ranges::all_of(schema, [&](const auto& e) { return e.key() == keyword || is_annotation(e.key()); });
-}
-// Of formats whose usual grammars let impossible values through: 31 February, 25 o'clock, 01.2.3.4.
-std::string pattern_of(std::string_view format) {
-  constexpr std::string_view kDate =
-      "[1-9][0-9]{3}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2["
-      "0-8]))";
-  constexpr std::string_view kTime =
-      "([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,6})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])";
-  constexpr std::string_view kByte = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])";
-  if (format == "date") return fmt::format("^{}$", kDate);
-  if (format == "time") return fmt::format("^{}$", kTime);
-  if (format == "date-time") return fmt::format("^{}T{}$", kDate, kTime);
-  if (format == "ipv4") return fmt::format("^({}\\.){{3}}{}$", kByte, kByte);
-  return {};
-}
-std::size_t characters(std::string_view text) {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
-}
-
-// The parts of a JSON pointer in a URI's fragment: "#/a~1b/%41".
-std::vector<std::string> pointer_parts(std::string_view text) {
-  std::vector<std::string> out;
-  if (text.size() < 2) return out;
-  for (const auto part : base::split(text.substr(2), '/')) {
-    auto& key = out.emplace_back();
-    for (std::size_t i = 0; i < part.size(); ++i) {
-      if (part[i] == '~' && i + 1 < part.size()) {
-        key += part[++i] == '1' ? '/' : '~';
-      } else if (int code = 0; part[i] == '%' && i + 2 < part.size() &&
-                               std::from_chars(&part[i + 1], &part[i] + 3, code, 16).ptr == &part[i] + 3) {
-        key += static_cast<char>(code);
-        i += 2;
-      } else {
-        key += part[i];
-      }
-    }
-  }
-  return out;
-}
-std::string path_of(const std::vector<std::string>& parts) {
-  std::string out;
-  for (const auto& part : parts) out = child(out, part);
-  return out;
-}
 
 // What nothing fits is `false`, what everything fits an empty object.
 bool is_nothing(const bj::value& v) { return v.is_bool() && !v.get_bool(); }
@@ -242,7 +138,7 @@ class Normaliser {
       refuse(path, "must lead to a place in this schema (#/...)");
       return {&root_, ""};
     }
-    const auto parts = pointer_parts(text);
+    const auto parts = detail::pointer_parts(text);
     const bj::value* here = &root_;
     for (const auto& part : parts) {
       std::size_t index = 0;
@@ -258,20 +154,21 @@ class Normaliser {
         return {&root_, ""};
       }
     }
-    return {here, path_of(parts)};
+    return {here, detail::path_of(parts)};
   }
 
   // What stands in this schema itself.
   Plain plain_part(const bj::object& schema, const std::string& path) {
     Plain out;
     for (const auto& [key, value] : schema) {
-      const auto* keyword = std::ranges::find(kKeywords, std::string_view(key), &Keyword::name);
+      const auto* keyword = std::ranges::find(kKeywords, std::string_view(key), &detail::Keyword::name);
       if (keyword != kKeywords.end())
-        out[key] = checked(*keyword, value, child(path, key));
+        out[key] = detail::checked(*keyword, value, child(path, key), problems_);
       else
-        check_other(key, value, child(path, key));
+        detail::check_other(key, value, child(path, key), problems_);
     }
-    if (const auto* type = schema.if_contains("type")) out["type"] = types_of(*type, child(path, "type"));
+    if (const auto* type = schema.if_contains("type"))
+      out["type"] = detail::types_of(*type, child(path, "type"), problems_);
     const auto* nullable = schema.if_contains("nullable");  // OpenAPI's word
     if (nullable != nullptr && *nullable == bj::value(true) && out.contains("type"))
       out["type"].get_array().emplace_back("null");
@@ -280,66 +177,6 @@ class Normaliser {
     if (one != nullptr)
       out["enum"] = !out.contains("enum") || contains(out["enum"].get_array(), *one) ? bj::array{*one} : bj::array();
     return out;
-  }
-
-  void check_other(std::string_view key, const bj::value& value, const std::string& path) {
-    if (is_annotation(key) || contains(kCombining, key)) return;
-    if (key == "uniqueItems" && value == bj::value(false)) return;
-    // Objects and arrays are closed where they say nothing else.
-    if ((key == "unevaluatedProperties" || key == "unevaluatedItems" || key == "additionalItems") && value.is_bool())
-      return;
-    refuse(path, fmt::format("'{}' cannot be kept to while text is generated; leave it out", base::one_line(key)));
-  }
-
-  // The value as it is kept in plain schemas.
-  bj::value checked(const Keyword& keyword, const bj::value& value, const std::string& path) {
-    const auto must_be = [&](bool fine, std::string_view what) {
-      if (!fine) refuse(path, fmt::format("must be {}", what));
-      return fine;
-    };
-    const auto is_text = [](const bj::value& v) { return v.is_string(); };
-    switch (keyword.value) {
-      case Value::kSchema:
-        must_be(!value.is_array(), "a schema; lists of schemas are called prefixItems");
-        return detail::placed(value, path);
-      case Value::kSchemas: {
-        bj::object out;
-        if (must_be(value.is_object(), "an object"))
-          for (const auto& member : value.get_object())
-            out[member.key()] = detail::placed(member.value(), child(path, member.key()));
-        return out;
-      }
-      case Value::kSchemaList: {
-        bj::array out;
-        if (must_be(value.is_array(), "a list of schemas"))
-          for (std::size_t i = 0; i < value.get_array().size(); ++i)
-            out.push_back(detail::placed(value.get_array()[i], child(path, i)));
-        return out;
-      }
-      case Value::kNames:
-        return must_be(value.is_array() && std::ranges::all_of(value.get_array(), is_text), "a list of names")
-                   ? value
-                   : bj::array();
-      case Value::kCount:
-        if (!must_be(is_count(value), "a whole number from 0 to 2147483647")) return 0;
-        return static_cast<std::int64_t>(value.to_number<double>());
-      case Value::kNumber:
-        return must_be(value.is_number() && std::abs(value.to_number<double>()) < kNumberMax,
-                       "a number of less than 64 bits")
-                   ? value
-                   : 0;
-      case Value::kText: return must_be(value.is_string(), "a text") ? value : "";
-    }
-    return value;
-  }
-
-  bj::array types_of(const bj::value& value, const std::string& path) {
-    bj::array out = value.is_array() ? value.get_array() : bj::array{value};
-    const bool known = std::ranges::all_of(
-        out, [](const bj::value& t) { return t.is_string() && contains(kTypes, std::string_view(t.get_string())); });
-    if (known && !out.empty()) return out;
-    refuse(path, "must be array, boolean, integer, null, number, object or string, or a list of these");
-    return {"null"};
   }
 
   // --- choices to normal schemas ---
@@ -411,7 +248,7 @@ class Normaliser {
              (!plain.contains("multipleOf") || std::fmod(v, bound("multipleOf", 1)) == 0);
     }
     if (type == "string" && !plain.contains("pattern")) {
-      const auto length = static_cast<double>(characters(value.get_string()));
+      const auto length = static_cast<double>(detail::characters(value.get_string()));
       return length >= bound("minLength", 0) && length <= bound("maxLength", kFar);
     }
     for (const auto& keyword : kKeywords) {
@@ -540,7 +377,7 @@ class Normaliser {
     const bool is_kept = format != nullptr && !is_measured && !plain.contains("pattern") &&
                          detail::is_known_format(format->get_string());
     if (!is_kept) return out;
-    if (const auto pattern = pattern_of(format->get_string()); !pattern.empty())
+    if (const auto pattern = detail::pattern_of(format->get_string()); !pattern.empty())
       out["pattern"] = pattern;
     else
       out["format"] = *format;

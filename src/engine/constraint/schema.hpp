@@ -12,8 +12,9 @@ namespace hearth::engine::constraint {
 // and of references, lists of types and keywords without a type are worked out.
 // - Objects that list properties and say nothing of others, and arrays with prefixItems that say nothing of further
 //   items, are closed: what comes out fits the schema all the same.
-// - oneOf is read as anyOf. Formats that no grammar knows are left out, as the standard allows.
-// kInvalidRequest names what is no schema or cannot be kept, and where: `param` is "properties.a.not" ("" = the whole).
+// - oneOf is read as anyOf: what fits several of its branches is let through. Formats that no grammar knows are left
+// out, as the standard allows. kInvalidRequest names what is no schema or cannot be kept, and where: `param` is
+// "properties.a.not" ("" = the whole).
 [[nodiscard]] Result<std::string> normalise_schema(std::string_view text);
 
 }  // namespace hearth::engine::constraint

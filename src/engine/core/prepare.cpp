@@ -180,6 +180,16 @@ std::int32_t added_tokens(const Vocab& vocab, std::string_view text, const domai
   return added ? 1 : 0;
 }
 
+void add_echo(const Vocab& vocab, const std::variant<std::string, domain::Tokens>& prompt, bool infill,
+              PreparedPrompt& out) {
+  if (const auto* text = std::get_if<std::string>(&prompt)) {
+    out.echo_from = added_tokens(vocab, *text, out.tokens);
+    out.echo = base::to_valid_utf8(*text);
+  } else {
+    out.echo = base::to_valid_utf8(vocab.detokenize(infill ? std::get<domain::Tokens>(prompt) : out.tokens));
+  }
+}
+
 // The prompt of one gap, cut if it has to be and may be.
 Result<domain::Tokens> fill_prompt(const Vocab& vocab, const domain::CompletionRequest& request,
                                    const std::variant<std::string, domain::Tokens>& prompt, const std::string& param,
@@ -223,17 +233,9 @@ Result<Prepared> prepare(const TokenModel& model, const PrepareLimits& limits,
         return detail::too_long(tokens.size(), out.context_tokens, "prompt");
       out.dropped += cut_front(vocab, most, tokens);
     }
-    std::string echo;
-    std::int32_t echo_from = 0;
-    if (request.echo) {
-      const auto* text = std::get_if<std::string>(&prompt);
-      if (text != nullptr) echo_from = added_tokens(vocab, *text, tokens);
-      echo = base::to_valid_utf8(
-          text != nullptr
-              ? *text
-              : vocab.detokenize(text == nullptr && request.infill ? std::get<domain::Tokens>(prompt) : tokens));
-    }
-    out.prompts.push_back({.tokens = std::move(tokens), .echo = std::move(echo), .echo_from = echo_from});
+    PreparedPrompt prepared{.tokens = std::move(tokens)};
+    if (request.echo) add_echo(vocab, prompt, request.infill, prepared);
+    out.prompts.push_back(std::move(prepared));
   }
   out.scores_prompts = request.echo && request.generation.logprobs;
   return out;

@@ -1,40 +1,24 @@
 #pragma once
 
-#include <array>
-#include <cstdio>
 #include <string>
 #include <vector>
 
 #include "engine/llama/llama_test_files.hpp"
 
-// Tiny decoders with random weights whose state cannot be cut back. Every byte is a token.
+// Tiny decoders with random weights whose state cannot be cut back.
 namespace hearth::engine::llama::test_support {
 
 inline constexpr std::int64_t kStateWidth = 32;
 inline constexpr std::int64_t kStateWide = 64;
 
 inline GgufFile decoder(const std::string& architecture, std::uint32_t layers) {
-  constexpr std::int32_t kNormal = 1;
-  constexpr std::int32_t kUnknown = 2;
-  constexpr std::int32_t kControl = 3;
-  constexpr std::int32_t kByte = 6;
   GgufFile out;
-  std::vector<std::string> tokens{"<unk>", "<s>", "</s>", "\xE2\x96\x81"};
-  std::vector<std::int32_t> kinds{kUnknown, kControl, kControl, kNormal};
-  for (int byte = 0; byte < 256; ++byte) {
-    std::array<char, 8> text{};
-    std::snprintf(text.data(), text.size(), "<0x%02X>", static_cast<unsigned>(byte));
-    tokens.emplace_back(text.data());
-    kinds.push_back(kByte);
-  }
   const auto& a = architecture;
   out.text("general.architecture", a).number(a + ".block_count", layers).number(a + ".context_length", 1024);
   out.number(a + ".embedding_length", kStateWidth).number(a + ".feed_forward_length", kStateWide);
   out.real(a + ".attention.layer_norm_rms_epsilon", 1e-6F);
-  out.text("tokenizer.ggml.model", "llama").texts("tokenizer.ggml.tokens", tokens);
-  out.numbers("tokenizer.ggml.token_type", kinds).reals("tokenizer.ggml.scores", std::vector(tokens.size(), 0.0F));
-  out.number("tokenizer.ggml.bos_token_id", 1).number("tokenizer.ggml.eos_token_id", 2);
-  out.tensor("token_embd.weight", kStateWidth, static_cast<std::int64_t>(tokens.size()), 0, 1.0F);
+  const std::int64_t tokens = add_bytes(out);
+  out.tensor("token_embd.weight", kStateWidth, tokens, 0, 1.0F);
   return std::move(out.ones("output_norm.weight", kStateWidth));
 }
 

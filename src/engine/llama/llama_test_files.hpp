@@ -159,15 +159,12 @@ inline GgufFile bert(const BertShape& shape = {}) {
 inline constexpr const char* kRerankTemplate =
     "judge {document} for {query}. the document is {document}; is it what was asked for? answer yes or no: ";
 
-// A decoder that says "yes" or "no" to a template, as Qwen3-Reranker does.
-inline GgufFile qwen3_reranker(const std::string& rerank_template = kRerankTemplate) {
-  constexpr std::int64_t kWidth = 32;
-  constexpr std::int64_t kWide = 64;
+// A vocabulary in which every byte is a token; how many tokens it has.
+inline std::int64_t add_bytes(GgufFile& out) {
   constexpr std::int32_t kNormal = 1;
   constexpr std::int32_t kUnknown = 2;
   constexpr std::int32_t kControl = 3;
   constexpr std::int32_t kByte = 6;
-  GgufFile out;
   std::vector<std::string> tokens{"<unk>", "<s>", "</s>", "\xE2\x96\x81"};
   std::vector<std::int32_t> kinds{kUnknown, kControl, kControl, kNormal};
   for (int byte = 0; byte < 256; ++byte) {
@@ -176,17 +173,26 @@ inline GgufFile qwen3_reranker(const std::string& rerank_template = kRerankTempl
     tokens.emplace_back(text.data());
     kinds.push_back(kByte);
   }
+  out.text("tokenizer.ggml.model", "llama").texts("tokenizer.ggml.tokens", tokens);
+  out.numbers("tokenizer.ggml.token_type", kinds).reals("tokenizer.ggml.scores", std::vector(tokens.size(), 0.0F));
+  out.number("tokenizer.ggml.bos_token_id", 1).number("tokenizer.ggml.eos_token_id", 2);
+  return std::ssize(tokens);
+}
+
+// A decoder that says "yes" or "no" to a template, as Qwen3-Reranker does.
+inline GgufFile qwen3_reranker(const std::string& rerank_template = kRerankTemplate) {
+  constexpr std::int64_t kWidth = 32;
+  constexpr std::int64_t kWide = 64;
+  GgufFile out;
   out.text("general.architecture", "qwen3").number("qwen3.block_count", 2).number("qwen3.context_length", 1024);
   out.number("qwen3.embedding_length", kWidth).number("qwen3.feed_forward_length", kWide);
   out.number("qwen3.attention.head_count", 4).number("qwen3.attention.head_count_kv", 2);
   out.number("qwen3.attention.key_length", 8).number("qwen3.attention.value_length", 8);
   out.real("qwen3.attention.layer_norm_rms_epsilon", 1e-6F).number("qwen3.pooling_type", 4);
   out.texts("qwen3.classifier.output_labels", {"yes", "no"}).text("tokenizer.chat_template.rerank", rerank_template);
-  out.text("tokenizer.ggml.model", "llama").texts("tokenizer.ggml.tokens", tokens);
-  out.numbers("tokenizer.ggml.token_type", kinds).reals("tokenizer.ggml.scores", std::vector(tokens.size(), 0.0F));
-  out.number("tokenizer.ggml.bos_token_id", 1).number("tokenizer.ggml.eos_token_id", 2);
+  const std::int64_t tokens = add_bytes(out);
   out.flag("tokenizer.ggml.add_bos_token", false);
-  out.tensor("token_embd.weight", kWidth, static_cast<std::int64_t>(tokens.size())).ones("output_norm.weight", kWidth);
+  out.tensor("token_embd.weight", kWidth, tokens).ones("output_norm.weight", kWidth);
   out.tensor("cls.output.weight", kWidth, 2);
   for (int i = 0; i < 2; ++i) {
     const std::string block = "blk." + std::to_string(i) + ".";

@@ -227,7 +227,7 @@ TEST_F(Answers, OtherFamilies) {
        "Now.\n<tool_call>\n<function=get_weather>\n<parameter=city>\nOslo\n</parameter>\n<parameter=days>\n3\n</"
        "parameter>\n"
        "</function>\n</tool_call>",
-       "", "Now.", false},
+       "", "Now."},
       {"Kimi-K2-Instruct.jinja",
        "<|tool_calls_section_begin|><|tool_call_begin|>functions.get_weather:0<|tool_call_argument_begin|>{\"city\": "
        "\"Oslo\", "

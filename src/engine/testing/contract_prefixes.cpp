@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 #include <fstream>
 
+#include "engine/core/prefix/test_folder.hpp"
 #include "engine/testing/contract.hpp"
-#include "engine/testing/folder.hpp"
 
 namespace hearth::engine::testing {
 
@@ -14,6 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using base::operator""_MiB;
+using core::test_support::Folder;
 
 core::TokenEngineOptions options(core::PrefixCacheOptions cache) {
   cache.tokens_min = 8;

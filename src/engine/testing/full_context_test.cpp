@@ -1,4 +1,5 @@
 // Answers that fill their context, and prompts whose own probabilities are asked for.
+#include <algorithm>
 #include <limits>
 
 #include "engine/testing/harness.hpp"
@@ -152,6 +153,30 @@ TEST(PromptLogprobs, AreThoseOfGeneratingTheSame) {
       }
     }
     EXPECT_EQ(answer.usage.cached, 0) << "what is cached has no logits";
+    EXPECT_EQ(h.control->misuses(), Misuses{});
+  }
+}
+
+// However many prompts are scored beside however many answers.
+TEST(PromptLogprobs, AStepAsksForFewRows) {
+  for (const std::int32_t prompts : {1, 3, 8, 40}) {
+    Harness h({.sequences = 96}, {.parallel = 48});
+    std::ptrdiff_t most = 0;
+    h.control->on_batch = [&most](std::uint64_t, std::span<const core::BatchToken> batch) {
+      most = std::max(most, std::ranges::count_if(batch, &core::BatchToken::output));
+      return core::DecodeStatus::kOk;
+    };
+    const auto beside = h.submit(endless("beside", 100));
+    std::vector<Harness::Client> clients;
+    for (std::int32_t i = 0; i < prompts; ++i) {
+      auto request = endless("prompt " + std::to_string(i) + ", which is longer than what is scored in one step", 0);
+      request.echo = true;
+      clients.push_back(h.submit(request));
+    }
+    h.run();
+    for (const auto& client : clients) EXPECT_GT(client.answer().choices.at(0).logprobs.size(), 40U);
+    EXPECT_LE(most, std::max(32, prompts + 1)) << prompts;
+    EXPECT_GT(most, 16) << prompts;
     EXPECT_EQ(h.control->misuses(), Misuses{});
   }
 }

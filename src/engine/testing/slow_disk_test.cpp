@@ -4,11 +4,13 @@
 #include <sys/stat.h>
 #include <thread>
 
-#include "engine/testing/folder.hpp"
+#include "engine/core/prefix/test_folder.hpp"
 #include "engine/testing/harness.hpp"
 
 namespace hearth::engine::testing {
 namespace {
+
+using core::test_support::Folder;
 
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;

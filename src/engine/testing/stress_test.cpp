@@ -3,13 +3,14 @@
 #include <random>
 #include <thread>
 
-#include "engine/testing/folder.hpp"
+#include "engine/core/prefix/test_folder.hpp"
 #include "engine/testing/harness.hpp"
 
 namespace hearth::engine::testing {
 namespace {
 
 using core::DecodeStatus;
+using core::test_support::Folder;
 using Misuses = std::vector<std::string>;
 
 struct Random {

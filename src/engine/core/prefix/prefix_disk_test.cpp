@@ -99,7 +99,7 @@ TEST_F(Disk, NothingElseInTheFolderIsTouched) {
   EXPECT_TRUE(small.write(sequence(1, 4, 1000)));
   EXPECT_TRUE(small.write(sequence(2, 4, 1000)));
   EXPECT_EQ(small.find_new().size(), 0U);
-  EXPECT_EQ(folder_.files(), 5U);
+  EXPECT_EQ(folder_.files().size(), 5U);
 }
 
 TEST_F(Disk, WhatComesBackIsNew) {
@@ -147,7 +147,7 @@ TEST_F(HalfWritten, Counts) {
   ASSERT_EQ(::flock(fd_, LOCK_UN), 0);
   EXPECT_TRUE(small.write(sequence(3, 4, 1000)));
   EXPECT_FALSE(has(written_));
-  EXPECT_EQ(folder_.files(), 2U);
+  EXPECT_EQ(folder_.files().size(), 2U);
 }
 
 TEST_F(Disk, AFolderThatCannotBeWrittenIsSaidOnce) {
@@ -165,7 +165,7 @@ TEST_F(Disk, AFolderThatCannotBeWrittenIsSaidOnce) {
 TEST_F(Disk, OneThatIsLargerThanTheBoundIsNotWritten) {
   auto small = disk("key", 500);
   EXPECT_EQ(small.write(sequence(1, 4, 1000)), std::nullopt);
-  EXPECT_EQ(folder_.files(), 0U);
+  EXPECT_EQ(folder_.files().size(), 0U);
   EXPECT_EQ(log_.lines().size(), 1U);
 }
 

@@ -164,13 +164,13 @@ TEST_F(Store, TheNumberIsBounded) {
   PrefixStore all(few, {.key = "key"}, log_);
   for (domain::Token i = 1; i <= 3; ++i) all.keep(sequence(i, 20, 100));
   settle(all);
-  EXPECT_EQ(folder_.files(), 3U);
+  EXPECT_EQ(folder_.files().size(), 3U);
   all.use(all.find(prompt(1, 20)).id);
   all.keep(sequence(4, 20, 100));
   EXPECT_EQ(places(all, 4), "m-mm");
   EXPECT_EQ(all.evictions(), 1U);
   settle(all);
-  EXPECT_EQ(folder_.files(), 3U);
+  EXPECT_EQ(folder_.files().size(), 3U);
   // And what is found of others.
   few.sequences_max = 2;
   PrefixStore fewer(few, {.key = "key"}, log_);
@@ -193,7 +193,7 @@ TEST_F(Store, GoesToDiskAndComesBack) {
   all.poll();
   EXPECT_EQ(places(all, 5), "dddmm");
   EXPECT_EQ(all.evictions(), 0U);
-  EXPECT_EQ(folder_.files(), 5U);
+  EXPECT_EQ(folder_.files().size(), 5U);
   const auto id = all.find(prompt(1, 100)).id;
   {
     const auto pin = all.fetch(id);
@@ -214,7 +214,7 @@ TEST_F(Store, IsFoundAgain) {
     first.keep(sequence(2, 20, 1000));
     first.flush(kLong);
   }
-  EXPECT_EQ(folder_.files(), 2U) << "a beginning of a longer one is none of them";
+  EXPECT_EQ(folder_.files().size(), 2U) << "a beginning of a longer one is none of them";
   auto second = store(100'000, 1 << 20);
   EXPECT_EQ(places(second, 3), "dd-");
   EXPECT_GT(second.disk_bytes(), 2000U);
@@ -229,7 +229,7 @@ TEST_F(Store, FilesOfALongerSequenceReplaceThoseOfItsBeginnings) {
   all.flush(kLong);
   all.poll();
   all.flush(kLong);
-  EXPECT_EQ(folder_.files(), 1U);
+  EXPECT_EQ(folder_.files().size(), 1U);
   EXPECT_EQ(all.find(prompt(1, 100)).length, 40);
 }
 
@@ -249,7 +249,7 @@ TEST_F(Store, LearnsWhatOthersWriteAndTakeAway) {
   }
   two.poll();
   EXPECT_EQ(places(two, 5), "-dddd");
-  EXPECT_EQ(folder_.files(), 4U);
+  EXPECT_EQ(folder_.files().size(), 4U);
   one.poll();
   EXPECT_EQ(places(one, 1), "d") << "it cannot know yet";
   const auto pin = one.fetch(one.find(prompt(1, 100)).id);
@@ -268,7 +268,7 @@ TEST_F(Store, WhatTwoHaveWrittenIsOneFileAndStays) {
   one.keep(sequence(2, 20, 1000));  // is written first, as the one used last
   settle(one);
   EXPECT_EQ(one.sequences(), 2U);
-  EXPECT_EQ(folder_.files(), 2U);
+  EXPECT_EQ(folder_.files().size(), 2U);
   EXPECT_EQ(one.disk_bytes(), one.memory_bytes()) << "both are on disk";
   // Again, with what was found before it is kept.
   settle(two);
@@ -276,7 +276,7 @@ TEST_F(Store, WhatTwoHaveWrittenIsOneFileAndStays) {
   settle(two);
   two.keep(sequence(2, 20, 1000));
   settle(two);
-  EXPECT_EQ(folder_.files(), 3U);
+  EXPECT_EQ(folder_.files().size(), 3U);
   EXPECT_EQ(two.sequences(), 3U);
   EXPECT_EQ(log_.lines(), std::vector<std::string>{});
 }

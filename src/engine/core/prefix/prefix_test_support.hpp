@@ -1,39 +1,14 @@
 #pragma once
 
-#include <filesystem>
 #include <mutex>
 #include <string>
-#include <unistd.h>
 #include <vector>
 
 #include "base/log.hpp"
 #include "engine/core/prefix/saved_sequence.hpp"
+#include "engine/core/prefix/test_folder.hpp"
 
 namespace hearth::engine::core::test_support {
-
-// A path for a folder, not made yet, that ends with the test.
-class Folder {
- public:
-  Folder()
-      : path_(std::filesystem::temp_directory_path() /
-              ("hearth-prefix-" + std::to_string(::getpid()) + "-" + std::to_string(++made_))) {}
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-  [[nodiscard]] std::size_t files() const {
-    std::size_t out = 0;
-    for (const auto& entry : std::filesystem::directory_iterator(path_)) out += entry.is_regular_file() ? 1 : 0;
-    return out;
-  }
-
- private:
-  inline static int made_ = 0;
-  std::filesystem::path path_;
-};
 
 // Keeps the lines of a log.
 class LinesLog final : public base::Log {

@@ -9,6 +9,8 @@
 namespace hearth::engine::core {
 namespace {
 
+using domain::SamplerStage;
+
 void add_logprobs(std::span<const float> row, std::int32_t count, Draw& out) {
   const double total = log_sum_exp(row);
   const auto logprob = [total](float logit) { return static_cast<float>(static_cast<double>(logit) - total); };
@@ -19,12 +21,6 @@ void add_logprobs(std::span<const float> row, std::int32_t count, Draw& out) {
   }
   for (auto& alternative : out.top) alternative.p = logprob(alternative.logit);
 }
-
-}  // namespace
-
-using domain::SamplerStage;
-
-namespace {
 
 constexpr std::size_t kMassBlock = 512;
 

@@ -38,14 +38,12 @@ bool Scheduler::evaluate_tokens() {
 
 void Scheduler::plan(std::int32_t prefill_tokens) {
   eligible_.clear();
-  remaining_.clear();
   batch_.clear();
   tickets_.clear();
   for (Choice* choice : running_) {
-    if (choice->job->paused) continue;
-    eligible_.push_back(choice);
-    remaining_.push_back(wanted_tokens(*choice));
+    if (!choice->job->paused) eligible_.push_back(choice);
   }
+  want_tokens();
   const StepLimits limits{.step_tokens = step_tokens_,
                           .batch_tokens = batch_tokens_,
                           .prefill_tokens = prefill_by_pace(prefill_tokens),
@@ -199,9 +197,10 @@ void Scheduler::take_token(Drawing& drawing) {
   if (choice.stage != Choice::Stage::kRunning) return;  // its job has failed by another choice's token
   if (!drawing.fits)
     return fail_with(
-        job, Error{.code = ErrorCode::kUnsupported,
-                   .message = "no token of this model's vocabulary can continue the answer as response_format or "
-                              "tool_choice asks"});
+        job,
+        Error{.code = ErrorCode::kUnsupported,
+              .message = "no token of this model's vocabulary can continue the answer as its format or tool_choice "
+                         "asks, or finding one takes too long"});
   if (model_.vocab().is_end(drawing.draw.token)) return end_choice(choice, domain::FinishReason::kStop, {});
   job.last_token = clock_.now();
   if (job.usage.completion == 0) job.first_token = job.last_token;

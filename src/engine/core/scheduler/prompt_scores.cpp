@@ -7,8 +7,9 @@
 namespace hearth::engine::core {
 namespace {
 
-// Rows of logits are large: so many of one prompt are asked for in one step.
-constexpr std::int32_t kScoredTokens = 32;
+// Rows of logits are large: so many a step asks for, if not more sequences run. Engines keep room for as many, and
+// store/memory_estimate.cpp counts them.
+constexpr std::int32_t kOutputRows = 32;
 constexpr std::int32_t kLeastShift = 4;  // tokens that a shift has to choose from
 
 }  // namespace
@@ -18,8 +19,16 @@ bool Scheduler::scores_prompt(const Choice& choice) {
   return choice.scores && choice.scored + 1 < static_cast<std::int32_t>(choice.prompt_tokens);
 }
 
-std::int32_t Scheduler::wanted_tokens(const Choice& choice) {
-  return scores_prompt(choice) ? std::min(choice.remaining(), kScoredTokens) : choice.remaining();
+// What each eligible choice would have evaluated in this step. Prompts that are scored share the rows that the others
+// leave.
+void Scheduler::want_tokens() {
+  const auto scoring = static_cast<std::int32_t>(
+      std::ranges::count_if(eligible_, [](const Choice* choice) { return scores_prompt(*choice); }));
+  const auto others = static_cast<std::int32_t>(eligible_.size()) - scoring;
+  const std::int32_t scored = std::max((kOutputRows - others) / std::max(scoring, 1), 1);
+  remaining_.clear();
+  for (const Choice* choice : eligible_)
+    remaining_.push_back(scores_prompt(*choice) ? std::min(choice->remaining(), scored) : choice->remaining());
 }
 
 // Tokens whose evaluation may be taken from the cache. The last one's logits are needed, and of a prompt that is scored

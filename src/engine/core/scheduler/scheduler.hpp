@@ -123,7 +123,7 @@ class Scheduler {
 
   // prompt_scores.cpp: probabilities of prompts, full contexts
   [[nodiscard]] static bool scores_prompt(const Choice& choice);
-  [[nodiscard]] static std::int32_t wanted_tokens(const Choice& choice);
+  void want_tokens();
   [[nodiscard]] static std::span<const domain::Token> reusable(const Choice& choice);
   void score(Choice& choice, std::size_t batch_index, std::int32_t count);
   void shift(Choice& choice);

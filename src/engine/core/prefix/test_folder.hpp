@@ -6,7 +6,7 @@
 #include <unistd.h>
 #include <vector>
 
-namespace hearth::engine::testing {
+namespace hearth::engine::core::test_support {
 
 // A path for a folder, not made yet, that ends with the test.
 class Folder {
@@ -18,7 +18,10 @@ class Folder {
   }
   Folder(const Folder&) = delete;
   Folder& operator=(const Folder&) = delete;
-  ~Folder() { std::filesystem::remove_all(path_); }
+  ~Folder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
   [[nodiscard]] std::vector<std::filesystem::path> files() const {
     std::vector<std::filesystem::path> out;
@@ -30,4 +33,4 @@ class Folder {
   std::filesystem::path path_;
 };
 
-}  // namespace hearth::engine::testing
+}  // namespace hearth::engine::core::test_support
