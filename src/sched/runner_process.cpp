@@ -48,7 +48,7 @@ std::vector<std::string> runner_arguments(const ManagerOptions& options, const S
   return out;
 }
 
-// glibc then asks the kernel for huge pages for what is large: weights, KV cache, saved prefixes (docs/decisions/0016).
+// glibc then asks the kernel for huge pages for what is large: weights and KV cache (docs/decisions/0016).
 // What the person has set stays.
 std::vector<std::string> runner_environment() {
   constexpr std::string_view kSwitch = "glibc.malloc.hugetlb";
