@@ -7,7 +7,7 @@ namespace hearth::rt::this_thread {
 // It answers: it gets slices so short that it runs as soon as it has something to do (Linux 6.12 and later).
 void answer_first(const char* name);
 
-// It computes for long: `nice` 0 to 19 is how far it stands back for those that answer.
+// It computes for long: `nice` from 0 on (19 is the most) is how far it stands back for those that answer.
 void compute(const char* name, int nice);
 
 }  // namespace hearth::rt::this_thread

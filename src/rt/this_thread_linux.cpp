@@ -36,6 +36,9 @@ void wish(const char* name, int nice, std::uint64_t slice_ns) {
 
 void answer_first(const char* name) { wish(name, ::getpriority(PRIO_PROCESS, 0), 100'000); }
 
-void compute(const char* name, int nice) { wish(name, std::max(nice, ::getpriority(PRIO_PROCESS, 0)), 0); }
+void compute(const char* name, int nice) {
+  constexpr int kMost = 19;  // more is refused
+  wish(name, std::max(std::min(nice, kMost), ::getpriority(PRIO_PROCESS, 0)), 0);
+}
 
 }  // namespace hearth::rt::this_thread

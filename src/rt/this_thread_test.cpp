@@ -25,6 +25,11 @@ TEST(ThisThread, computesBehindThoseThatAnswer) {
   Seen computing;
   Seen child;
   Seen answering;
+  Seen last;
+  std::thread([&] {
+    this_thread::compute("a-last", 100);
+    last = look();
+  }).join();
   std::thread([&] {
     this_thread::compute("a-compute", before + 3);
     computing = look();
@@ -38,6 +43,7 @@ TEST(ThisThread, computesBehindThoseThatAnswer) {
   EXPECT_EQ(computing.name, "a-compute");
   EXPECT_EQ(computing.nice, before + 3);
   EXPECT_EQ(child.nice, before + 3);
+  EXPECT_EQ(last.nice, 19);
   EXPECT_EQ(answering.name, "an-answer");
   EXPECT_EQ(answering.nice, before);
   EXPECT_EQ(look().nice, before);  // of this thread nothing changed

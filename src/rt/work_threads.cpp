@@ -24,10 +24,15 @@ struct WorkThreads::Impl {
   std::vector<std::jthread> threads;
 };
 
-WorkThreads::WorkThreads(std::size_t count, const char* name) : impl_(std::make_unique<Impl>()) {
+WorkThreads::WorkThreads(std::size_t count, const char* name, std::optional<int> nice)
+    : impl_(std::make_unique<Impl>()) {
   for (std::size_t i = 0; i < count; ++i) {
-    impl_->threads.emplace_back([this, name = std::string(name)] {
-      this_thread::answer_first(name.c_str());
+    impl_->threads.emplace_back([this, nice, name = std::string(name)] {
+      if (nice) {
+        this_thread::compute(name.c_str(), *nice);
+      } else {
+        this_thread::answer_first(name.c_str());
+      }
       impl_->queue.run();
     });
   }

@@ -16,8 +16,9 @@ namespace hearth::rt {
 // REQUIRES: destroyed before the loops whose coroutines use it; destruction waits for what has begun.
 class WorkThreads {
  public:
-  // `name` of at most 15 characters, as top -H shows it.
-  WorkThreads(std::size_t count, const char* name);
+  // `name` of at most 15 characters, as top -H shows it. With `nice` they compute, without it they answer
+  // (rt/this_thread.hpp).
+  WorkThreads(std::size_t count, const char* name, std::optional<int> nice = std::nullopt);
   ~WorkThreads();
   WorkThreads(const WorkThreads&) = delete;
   WorkThreads& operator=(const WorkThreads&) = delete;

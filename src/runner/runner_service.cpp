@@ -30,6 +30,15 @@ class Submission {
   bool ended_ = false;
 };
 
+// Whether what it asks for is compiled before the engine begins.
+bool compiles(const domain::Request& request) {
+  const auto has_form = [](const auto& r) { return r.response_format.kind != domain::ResponseFormat::Kind::kText; };
+  if (const auto* const chat = std::get_if<domain::ChatRequest>(&request))
+    return has_form(*chat) || !chat->tools.empty();
+  const auto* const completion = std::get_if<domain::CompletionRequest>(&request);
+  return completion != nullptr && has_form(*completion);
+}
+
 http::Response json_response(int status, std::string body) {
   http::Response response;
   response.status = status;
@@ -156,8 +165,19 @@ struct RunnerService::Begun {
   engine::Ticket ticket{};
 };
 
-Result<RunnerService::Begun> RunnerService::begin(engine::Engine& engine, std::string_view body) {
-  HEARTH_TRY(auto request, native::read_request(body));
+rt::Task<Result<RunnerService::Begun>> RunnerService::begin(engine::Engine& engine, std::string_view body) {
+  std::optional<domain::Request> slow;
+  auto begun = co_await work_.run([&]() -> Result<Begun> {
+    HEARTH_TRY(auto request, native::read_request(body));
+    if (!compiles(request)) return begin(engine, std::move(request));
+    slow = std::move(request);
+    return Begun{};
+  });
+  if (slow) begun = co_await slow_.run([&] { return begin(engine, *std::move(slow)); });
+  co_return begun;
+}
+
+Result<RunnerService::Begun> RunnerService::begin(engine::Engine& engine, domain::Request request) {
   Begun out;
   if (const auto direct = answer_directly(engine, request)) {
     HEARTH_CHECK(*direct);
@@ -172,8 +192,7 @@ Result<RunnerService::Begun> RunnerService::begin(engine::Engine& engine, std::s
 
 rt::Task<void> RunnerService::run(http::Request request, http::ResponseWriter& writer) {
   const auto engine = co_await loaded_engine();
-  auto begun = engine ? co_await work_.run([&] { return begin(**engine, request.body); })
-                      : Result<Begun>(std::unexpected(engine.error()));
+  auto begun = engine ? co_await begin(**engine, request.body) : Result<Begun>(std::unexpected(engine.error()));
   if (!begun || !begun->sink) {
     http::Response response = begun ? json_response(200, std::move(begun->lines)) : error_response(begun.error());
     if (begun) response.headers.set("content-type", "application/x-ndjson");

@@ -24,8 +24,9 @@ namespace hearth::runner {
 // Handlers run on the I/O loop; the engine lives on its own thread.
 class RunnerService final : public http::Service {
  public:
-  // `work` parses, renders templates and tokenises. REQUIRES: it outlives the server.
-  explicit RunnerService(rt::WorkThreads& work) : work_(work) {}
+  // `work` parses, renders templates and tokenises, `slow` compiles schemas and grammars, which may take seconds and
+  // must hold up nobody else. REQUIRES: both outlive the server.
+  RunnerService(rt::WorkThreads& work, rt::WorkThreads& slow) : work_(work), slow_(slow) {}
 
   // Once, from any thread: the engine is there, or will never be. REQUIRES: the engine outlives the server.
   void set_engine(engine::Engine& engine);
@@ -44,9 +45,11 @@ class RunnerService final : public http::Service {
 
   // What a request came to before the engine runs it: an answer that needs no step, or a ticket for its events.
   struct Begun;
-  [[nodiscard]] static Result<Begun> begin(engine::Engine& engine, std::string_view body);
+  [[nodiscard]] rt::Task<Result<Begun>> begin(engine::Engine& engine, std::string_view body);
+  [[nodiscard]] static Result<Begun> begin(engine::Engine& engine, domain::Request request);
 
   rt::WorkThreads& work_;
+  rt::WorkThreads& slow_;
   rt::SignalFlag settled_;
   struct Outcome {
     engine::Engine* engine = nullptr;

@@ -97,7 +97,8 @@ class RunnerServiceTest : public ::testing::Test {
   std::unique_ptr<engine::Engine> engine_;
   rt::IoThreads threads_{1};
   rt::WorkThreads work_{1, "test-work"};
-  RunnerService service_{work_};
+  rt::WorkThreads slow_{1, "test-slow", 1};
+  RunnerService service_{work_, slow_};
   http::Server server_{threads_, service_, {}, log_};
   std::unique_ptr<EngineThread> thread_;
 };
@@ -143,6 +144,33 @@ TEST_F(RunnerServiceTest, AFailedLoadIsToldToEverybody) {
   const auto b = backend();
   EXPECT_EQ(on_loop(b->fetch_info({})).error().message, "broken file");
   EXPECT_EQ(on_loop(ask(*b, chat("x"))).error().code, ErrorCode::kModelLoadFailed);
+}
+
+// A schema that takes seconds to compile, played by what occupies the threads for that.
+TEST_F(RunnerServiceTest, CompilingHoldsUpNobodyElse) {
+  start_engine();
+  const auto b = backend();
+  std::promise<void> compiled;
+  auto occupy = [](rt::WorkThreads& threads, std::future<void> until) -> rt::Task<bool> {
+    co_return co_await threads.run([&] { return until.wait_for(http::test::kPatience) == std::future_status::ready; });
+  };
+  const auto spawn = [&](auto task) {
+    return boost::asio::co_spawn(threads_.executor(0), std::move(task), boost::asio::use_future);
+  };
+  auto occupied = spawn(occupy(slow_, compiled.get_future()));
+  domain::ChatRequest with_form = chat("{}");
+  with_form.response_format.kind = domain::ResponseFormat::Kind::kJson;
+  domain::ChatRequest with_tools = chat("x");
+  with_tools.tools.push_back({.name = "lamp"});
+  auto form = spawn(ask(*b, with_form));
+  auto tools = spawn(ask(*b, with_tools));
+  EXPECT_EQ(on_loop(ask(*b, chat("meanwhile")))->choices.at(0).text(), "meanwhile");
+  EXPECT_NE(form.wait_for(50ms), std::future_status::ready);
+  EXPECT_NE(tools.wait_for(0ms), std::future_status::ready);
+  compiled.set_value();
+  EXPECT_TRUE(occupied.get());
+  for (auto* const later : {&form, &tools})
+    EXPECT_EQ(later->wait_for(http::test::kPatience), std::future_status::ready);
 }
 
 // The client goes while the engine is inside a step: the next step no longer has its sequence.

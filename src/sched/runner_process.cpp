@@ -1,7 +1,6 @@
 // The part of ModelManager that deals with runner processes: start, watch, end.
 #include <algorithm>
 #include <csignal>
-#include <cstdlib>
 #include <fmt/format.h>
 #include <system_error>
 #include <utility>
@@ -46,16 +45,6 @@ std::vector<std::string> runner_arguments(const ManagerOptions& options, const S
   if (options.context_shift) out.emplace_back("--context-shift");
   if (options.debug) out.emplace_back("--debug");
   return out;
-}
-
-// glibc then asks the kernel for huge pages for what is large: weights and KV cache (docs/decisions/0016).
-// What the person has set stays.
-std::vector<std::string> runner_environment() {
-  constexpr std::string_view kSwitch = "glibc.malloc.hugetlb";
-  const char* const set = std::getenv("GLIBC_TUNABLES");
-  const std::string others = set == nullptr ? "" : set;
-  if (others.find(kSwitch) != std::string::npos) return {};
-  return {fmt::format("GLIBC_TUNABLES={}{}{}=1", others, others.empty() ? "" : ":", kSwitch)};
 }
 
 std::string first_lines_hint(const Slot& slot) { return fmt::format("its log is {}", slot.log_file.string()); }
@@ -143,10 +132,8 @@ rt::Task<Result<void>> ModelManager::bring_up(SlotPtr slot) {
   const auto log_size = std::filesystem::file_size(slot->log_file, error);
   if (!error && log_size > kLogMax)  // the last one is kept beside it
     std::filesystem::rename(slot->log_file, slot->log_file.string() + ".old", error);
-  rt::SubprocessOptions child{.program = options_.runner,
-                              .arguments = runner_arguments(options_, *slot),
-                              .environment_extra = runner_environment(),
-                              .output = slot->log_file};
+  rt::SubprocessOptions child{
+      .program = options_.runner, .arguments = runner_arguments(options_, *slot), .output = slot->log_file};
   auto process = rt::Subprocess::spawn(executor_, child);
   if (!process) co_return std::unexpected(std::move(process).error());
   slot->process.emplace(*std::move(process));

@@ -10,21 +10,21 @@ namespace {
 
 // Constants and terms are of llama.cpp b11549 on a CPU with AVX-512. Estimate against the resident memory of a runner
 // that loaded the model, with huge pages, and answered prompts of half its context (random weights; llama architecture;
-// batch of 512; no prefix cache), in MB:
+// batch of 512; no prefix cache), in MB. A KV cache takes its memory as it is used; the estimate has all of it.
 //   model         file   context x parallel   estimate   measured
-//   260K f32       1.2       512 x 4             21.4       20.5
-//   260K f32       1.2      2048 x 4             31.6       32.5
-//   15M q8_0      16.9       512 x 4             61.1       60.2
-//   15M q8_0      16.9      2048 x 4            109.8      108.4
-//   15M q4_0      13.9       512 x 4             58.1       57.5
-//   15M q4_0      13.9      2048 x 4            106.9      105.5
-//   135M q8_0    144.2       512 x 4            231.8      231.2
-//   135M q4_0     91.1       512 x 4            178.7      180.1
-//   135M q4_0     91.1      2048 x 1            177.5      179.1
-//   0.5B q8_0    528.6       256 x 2            611.9      602.6
-//   0.5B q4_0    349.7       256 x 2            433.0      412.7
-//   0.5B q4_0    349.7       512 x 2            439.8      441.5
-constexpr std::uint64_t kRuntimeBytes = 15'000'000;  // code, tables and heap of llama.cpp, ends of huge pages
+//   260K f32       1.2       512 x 4             20.4       21.3
+//   260K f32       1.2      2048 x 4             30.6       30.0
+//   15M q8_0      16.9       512 x 4             60.1       59.1
+//   15M q8_0      16.9      2048 x 4            108.8       93.9
+//   15M q4_0      13.9       512 x 4             57.1       56.5
+//   15M q4_0      13.9      2048 x 4            105.9       90.9
+//   135M q8_0    144.2       512 x 4            230.8      230.5
+//   135M q4_0     91.1       512 x 4            177.7      178.1
+//   135M q4_0     91.1      2048 x 1            176.5      174.0
+//   0.5B q8_0    528.6       256 x 2            610.9      580.2
+//   0.5B q4_0    349.7       256 x 2            432.0      410.5
+//   0.5B q4_0    349.7       512 x 2            438.8      431.8
+constexpr std::uint64_t kRuntimeBytes = 14'000'000;  // code, tables and heap of llama.cpp, ends of huge pages
 constexpr std::uint64_t kTokenBytes = 156;           // of the vocabulary in memory, per token
 constexpr std::uint64_t kMergeBytes = 120;           // per merge of a byte-pair vocabulary
 constexpr std::uint64_t kOutputRows = 32;            // rows of logits that the engine reserves at least

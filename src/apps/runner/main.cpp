@@ -86,10 +86,15 @@ rt::Task<void> parent_gone() {
                                 boost::asio::redirect_error(boost::asio::use_awaitable, error));
 }
 
+// How far compiling stands back behind the engine, whose threads wait for each other in each operation. Longest gap of
+// four streams while seconds are compiled: beside it 2.4 s, 5 behind it 0.3 s; what compiles in 0.1 s alone takes 0.3.
+constexpr int kBehindEngine = 5;
+
 rt::Task<void> run(const Arguments& arguments, rt::IoThreads& threads, base::Log& log, int& exit_code) {
   const base::SystemClock clock;
   rt::WorkThreads work(2, "hearth-work");
-  runner::RunnerService service(work);
+  rt::WorkThreads slow(2, "hearth-compile", arguments.nice + kBehindEngine);
+  runner::RunnerService service(work, slow);
   Worker worker(arguments, service, clock, log);
   http::Limits limits;
   limits.idle_timeout = std::chrono::hours(24);  // the gateway keeps its connections

@@ -205,7 +205,7 @@ TokenTexts many_texts() {
 TEST(Compiler, WhatTakesTooLongIsRefused) {
   Compiler compiler([](const domain::Tokens&) { return many_texts(); });
   std::string regex;
-  for (char c = 'A'; c <= 'Z'; ++c) regex += std::string("[^") + c + "]{16}[^" + static_cast<char>(c + 32) + "]{16}";
+  for (char c = 'A'; c <= 'Z'; ++c) regex += std::string("[^") + c + "]{80}[^" + static_cast<char>(c + 32) + "]{80}";
   const auto refused = compiler.compile({.kind = Kind::kRegex, .text = regex});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::kInvalidRequest);
