@@ -177,17 +177,20 @@ def thread_seconds(pid):
 
 def outside_the_model(pid, port):
     """CPU seconds since the start of a hearth with one loaded model, and its tokens. The engine's own thread is its process's first of that
-    name; the others of that name compute inside the model only."""
+    name; the others of that name compute inside the model only. What it does besides is a difference to the clock's time of the model: it is
+    too small where it had to wait for a core inside the model."""
     counters = {m[1]: float(m[2]) for m in re.finditer(r"^hearth_engine_(\w+?)_total\{[^}]*\} (\S+)$", get(port, "/metrics")[1].decode(), re.M)}
     drawing = counters["sampling_seconds"]
-    serving = -counters["model_seconds"] - drawing
+    serving, scheduling = 0.0, -counters["model_seconds"] - drawing
     for process in tree(pid):
         engine = False
         for _, name, seconds in thread_seconds(process):
-            if name != "hearth-engine" or not engine:
+            if name != "hearth-engine":
                 serving += seconds
-            engine = engine or name == "hearth-engine"
-    return {"serving": serving, "drawing": drawing, "tokens": counters["generated_tokens"]}
+            elif not engine:
+                scheduling += seconds
+                engine = True
+    return {"threads that serve": serving, "engine thread": scheduling, "drawing": drawing, "tokens": counters["generated_tokens"]}
 
 
 def memory(pid, field):

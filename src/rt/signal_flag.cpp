@@ -3,12 +3,17 @@
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/execution/context.hpp>
+#include <boost/asio/execution_context.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/query.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
+#include <memory>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 namespace hearth::rt {
@@ -16,14 +21,97 @@ namespace hearth::rt {
 namespace asio = boost::asio;
 
 namespace {
-// One wait in progress. The timer and `done` belong to the waiter's thread; others only post to it.
+
+// One wait in progress. The timer and `done` belong to the waiter's loop; others only leave word there.
+struct Waiter;
+
+// Whom to wake on one loop. Many are often woken in a row by another thread (all streams, after each step of an
+// engine): the loop is called once for all that gather until it gets there.
+class WakeUps : public asio::execution_context::service {
+ public:
+  static asio::execution_context::id id;
+  explicit WakeUps(asio::execution_context& loop) : service(loop) {}
+
+  // Thread-safe. REQUIRES: `executor` is of this loop, which lives.
+  void add(std::shared_ptr<Waiter> waiter, bool woken, const Executor& executor);
+  void call(const Executor& executor) {
+    const std::scoped_lock lock(mutex_);
+    call_locked(executor);
+  }
+
+ private:
+  struct Pending {
+    std::shared_ptr<Waiter> waiter;
+    bool woken = false;
+  };
+  void call_locked(const Executor& executor) {
+    if (!pending_.empty() && !std::exchange(called_, true)) asio::post(executor, [this] { wake(); });
+  }
+  void wake();
+  void shutdown() override {
+    const std::scoped_lock lock(mutex_);
+    pending_.clear();
+  }
+
+  std::mutex mutex_;
+  std::vector<Pending> pending_;
+  bool called_ = false;
+  std::vector<Pending> woken_;  // of the loop
+};
+asio::execution_context::id WakeUps::id;
+
 struct Waiter {
-  explicit Waiter(const Executor& executor) : timer(executor) {}
+  explicit Waiter(const Executor& executor)
+      : timer(executor), wake_ups(asio::use_service<WakeUps>(asio::query(executor, asio::execution::context))) {}
   asio::steady_timer timer;
+  WakeUps& wake_ups;
   bool done = false;
   bool woken = false;
 };
+
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): of this thread, set by what lives on its stack
+thread_local std::vector<std::pair<WakeUps*, Executor>>* held = nullptr;
+
+void WakeUps::add(std::shared_ptr<Waiter> waiter, bool woken, const Executor& executor) {
+  const std::scoped_lock lock(mutex_);
+  pending_.push_back({.waiter = std::move(waiter), .woken = woken});
+  if (held == nullptr) return call_locked(executor);
+  if (std::ranges::find(*held, this, &std::pair<WakeUps*, Executor>::first) == held->end())
+    held->emplace_back(this, executor);
+}
+
+void WakeUps::wake() {
+  {
+    const std::scoped_lock lock(mutex_);
+    called_ = false;
+    woken_.swap(pending_);
+  }
+  for (const auto& [waiter, woken] : woken_) {
+    if (waiter->done) continue;
+    waiter->done = true;
+    waiter->woken = woken;
+    waiter->timer.cancel();
+  }
+  woken_.clear();
+}
+
 }  // namespace
+
+struct HeldWakes::Impl {
+  std::vector<std::pair<WakeUps*, Executor>> loops;
+};
+
+HeldWakes::HeldWakes() : impl_(std::make_unique<Impl>()) { held = &impl_->loops; }
+
+HeldWakes::~HeldWakes() {
+  release();
+  held = nullptr;
+}
+
+void HeldWakes::release() {
+  for (const auto& [loop, executor] : impl_->loops) loop->call(executor);
+  impl_->loops.clear();
+}
 
 struct SignalFlag::State {
   std::mutex mutex;
@@ -33,14 +121,7 @@ struct SignalFlag::State {
 
   // REQUIRES: mutex held. A waiter leaves under the same mutex, so its loop is alive while this posts to it.
   void wake_all(bool result) {
-    for (const auto& waiter : waiters) {
-      asio::post(waiter->timer.get_executor(), [waiter, result] {
-        if (waiter->done) return;
-        waiter->done = true;
-        waiter->woken = result;
-        waiter->timer.cancel();
-      });
-    }
+    for (const auto& waiter : waiters) waiter->wake_ups.add(waiter, result, waiter->timer.get_executor());
     waiters.clear();
   }
 

@@ -28,4 +28,21 @@ class SignalFlag {
   std::shared_ptr<State> state_;
 };
 
+// While one lives, waiters that this thread wakes learn of it when `release` is called, all of a loop at once, and in
+// its destructor. For a thread that wakes many in a row: a loop that it shares a core with would run in between for
+// each. REQUIRES: one per thread at a time; the waiters' loops outlive it.
+class HeldWakes {
+ public:
+  HeldWakes();
+  ~HeldWakes();
+  HeldWakes(const HeldWakes&) = delete;
+  HeldWakes& operator=(const HeldWakes&) = delete;
+
+  void release();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
 }  // namespace hearth::rt

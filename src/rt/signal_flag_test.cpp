@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <thread>
+#include <vector>
 
 #include "rt/io_threads.hpp"
 #include "rt/nursery.hpp"
@@ -74,6 +75,51 @@ TEST(SignalFlag, aWaitCanBeCancelled) {
   run_here([](SignalFlag& f) -> Task<void> {
     EXPECT_FALSE((co_await with_deadline(f.wait(), base::Deadline::after(1ms))).has_value());
   }(flag));
+}
+
+// All of a loop wake together, and those whom another thread wakes need not wait for them.
+TEST(HeldWakes, areToldAtTheirRelease) {
+  std::vector<SignalFlag> flags(3);
+  SignalFlag other;
+  run_here([](std::vector<SignalFlag>& all, SignalFlag& free) -> Task<void> {
+    std::vector<int> woken;
+    Nursery nursery(co_await current_executor());
+    const auto wait = [](SignalFlag& flag, std::vector<int>& out, int n) -> Task<void> {
+      EXPECT_TRUE(co_await flag.wait());
+      out.push_back(n);
+    };
+    for (int i = 0; i < 3; ++i) nursery.spawn(wait(all[static_cast<std::size_t>(i)], woken, i));
+    nursery.spawn(wait(free, woken, 9));
+    co_await yield();
+    {
+      HeldWakes held;
+      for (SignalFlag& flag : all) flag.set();
+      for (int i = 0; i < 10; ++i) co_await yield();
+      EXPECT_TRUE(woken.empty());
+      held.release();
+      for (int i = 0; i < 10; ++i) co_await yield();
+      EXPECT_EQ(woken, (std::vector{0, 1, 2}));
+      free.set();
+    }
+    co_await nursery.join();
+    EXPECT_EQ(woken.back(), 9);
+  }(flags, other));
+}
+
+TEST(HeldWakes, holdUpNoOtherThread) {
+  SignalFlag flag;
+  SignalFlag other;
+  run_here([](SignalFlag& mine, SignalFlag& theirs) -> Task<void> {
+    Nursery nursery(co_await current_executor());
+    const auto wait = [](SignalFlag& f) -> Task<void> { EXPECT_TRUE(co_await f.wait()); };
+    nursery.spawn(wait(mine));
+    nursery.spawn(wait(theirs));
+    co_await yield();
+    const HeldWakes held;
+    mine.set();
+    std::jthread([&] { theirs.set(); }).join();
+    co_await nursery.join();  // before the release
+  }(flag, other));
 }
 
 TEST(SignalFlag, survivesManyThreads) {
