@@ -125,7 +125,7 @@ void set_step_time(engine::core::TokenEngineOptions& options, std::int32_t step_
   constexpr milliseconds kChosenLimit{1000};
   if (step_ms < 0) return;
   options.step_time = step_ms == 0 ? kChosen : milliseconds(step_ms);
-  options.step_limit = step_ms == 0 ? kChosenLimit : milliseconds(step_ms) * 4 / 3;
+  options.step_limit = step_ms == 0 ? kChosenLimit : milliseconds(step_ms) * 11 / 10;
 }
 
 }  // namespace
