@@ -11,11 +11,13 @@ namespace hearth::runner {
 
 // Keeps the engine running on the calling thread until told to stop or its model has failed; then all its work ends.
 inline void drive(engine::Engine& engine, const std::stop_token& stop) {
-  rt::HeldWakes readers;  // of sinks: woken once for each step, not for each sequence
-  while (!stop.stop_requested() && !engine.failed()) {
-    (void)engine.step();
-    readers.release();
-    engine.wait(stop);
+  {
+    rt::HeldWakes readers;  // of sinks: woken once for each step, not for each sequence
+    while (!stop.stop_requested() && !engine.failed()) {
+      (void)engine.step();
+      readers.release();
+      engine.wait(stop);
+    }
   }
   engine.shut_down();
 }

@@ -34,7 +34,7 @@ class Submission {
 bool compiles(const domain::Request& request) {
   const auto has_form = [](const auto& r) { return r.response_format.kind != domain::ResponseFormat::Kind::kText; };
   if (const auto* const chat = std::get_if<domain::ChatRequest>(&request))
-    return has_form(*chat) || !chat->tools.empty();
+    return has_form(*chat) || (!chat->tools.empty() && chat->tool_choice.mode != domain::ToolChoice::Mode::kNone);
   const auto* const completion = std::get_if<domain::CompletionRequest>(&request);
   return completion != nullptr && has_form(*completion);
 }

@@ -18,8 +18,7 @@ base::Bytes minus(base::Bytes from, base::Bytes what) {
 }  // namespace
 
 base::Bytes most_room(const Room& room) {
-  const base::Bytes freed =
-      known(room.available) == kUnbounded ? kUnbounded : room.available + room.promised + room.held;
+  const base::Bytes freed = known(room.available) == kUnbounded ? kUnbounded : room.available + room.held;
   return std::min(freed, known(room.total));
 }
 

@@ -9,8 +9,8 @@ struct Room {
   base::Bytes needed;     // estimate for the new model
   base::Bytes available;  // what a new process could get now; 0 = unknown
   base::Bytes total;      // what all processes together may have; 0 = unknown
-  base::Bytes promised;   // to models that are being loaded and do not hold it yet
-  base::Bytes held;       // by loaded models; files mapped into memory may be counted as available all the same
+  base::Bytes promised;   // to models, and not taken by them yet: while they load, and for KV caches not yet used
+  base::Bytes held;       // by models
 };
 
 enum class Verdict {
@@ -20,7 +20,7 @@ enum class Verdict {
 };
 
 // Two things must hold: what is promised and needed is available, and all models together stay within the memory there
-// is (`available` alone does not see that, because weights are mapped files).
+// is.
 [[nodiscard]] Verdict room_for(const Room& room);
 
 // What there would be for the model if no other one were loaded.

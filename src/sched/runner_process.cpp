@@ -153,8 +153,13 @@ rt::Task<Result<void>> ModelManager::bring_up(SlotPtr slot) {
 
 Room ModelManager::room_for_another(base::Bytes needed) const {
   Room room{.needed = needed, .available = store::available_memory(), .total = store::total_memory()};
-  for (const auto& [key, slot] : slots_)
-    (slot->state == SlotState::kLoading ? room.promised : room.held) += slot->taken();
+  for (const auto& [key, slot] : slots_) {
+    const base::Bytes taken = slot->taken();
+    const base::Bytes held =
+        slot->process ? std::min(taken, store::resident_memory(slot->process->pid())) : base::Bytes{};
+    room.held += held;
+    room.promised += {taken.count - held.count};
+  }
   return room;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <sys/types.h>
 
 #include "base/bytes.hpp"
 #include "store/gguf.hpp"
@@ -30,6 +31,8 @@ struct MemoryEstimate {
 
 // What can be given to a new process now: MemAvailable, at most what the control group has left; 0 if unknown.
 [[nodiscard]] base::Bytes available_memory();
+// What the process holds now that no other one shares; 0 = unknown, or it has ended.
+[[nodiscard]] base::Bytes resident_memory(pid_t process);
 // What all processes here may have together: the machine's memory, at most what the control group allows; 0 if unknown.
 [[nodiscard]] base::Bytes total_memory();
 

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unistd.h>
 
 #include "store/memory_estimate.hpp"
 
@@ -72,6 +73,16 @@ std::uint64_t least_of_groups(std::uint64_t least, std::uint64_t (*limit)(const 
 }  // namespace
 
 base::Bytes available_memory() { return {least_of_groups(meminfo("MemAvailable:"), left_in)}; }
+
+// "size resident shared ...", in pages.
+base::Bytes resident_memory(pid_t process) {
+  std::ifstream in("/proc/" + std::to_string(process) + "/statm");
+  std::uint64_t size = 0;
+  std::uint64_t resident = 0;
+  std::uint64_t shared = 0;
+  if (!(in >> size >> resident >> shared)) return {};
+  return {(resident - std::min(resident, shared)) * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE))};
+}
 
 base::Bytes total_memory() { return {least_of_groups(meminfo("MemTotal:"), allowed_in)}; }
 

@@ -1,6 +1,9 @@
 #include "store/memory_estimate.hpp"
 
+#include <cstring>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "store/gguf_test_file.hpp"
 
@@ -115,6 +118,19 @@ TEST(MemoryEstimate, AbsurdHeadersDoNotOverflow) {
 TEST(MemoryEstimate, ThisMachineHasMemory) {
   EXPECT_GT(available_memory().count, 1'000'000U);
   EXPECT_GE(total_memory(), available_memory());
+}
+
+TEST(MemoryEstimate, AProcessHoldsWhatItHasTouched) {
+  constexpr std::size_t kSize = 64 << 20;
+  const base::Bytes before = resident_memory(::getpid());
+  EXPECT_GT(before.count, 100'000U);
+  void* const pages = ::mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(pages, MAP_FAILED);
+  EXPECT_LT(resident_memory(::getpid()).count, before.count + kSize / 2);
+  std::memset(pages, 1, kSize);
+  EXPECT_GT(resident_memory(::getpid()).count, before.count + kSize / 2);
+  ::munmap(pages, kSize);
+  EXPECT_EQ(resident_memory(0).count, 0U);  // there is none
 }
 
 }  // namespace

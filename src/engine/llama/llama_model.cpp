@@ -92,7 +92,7 @@ class Loader {
   base::Log* log_;
   LlamaParts parts_;
   std::map<std::string, BufferSizes> memory_;  // by device
-  MappedMemory before_;
+  base::Bytes before_;
   base::Bytes host_weights_;
   std::string architecture_;
   PoolingType pooling_ = LLAMA_POOLING_TYPE_UNSPECIFIED;
@@ -118,9 +118,9 @@ Result<void> Loader::open_model() {
   };
   const LoadCapture told;
   parts_.model.reset(llama_model_load_from_file(options_.path.c_str(), params));
-  const MappedMemory after = mapped_memory();
+  const base::Bytes after = mapped_memory();
   add_memory(told.buffers());
-  host_weights_ = grown(before_.own, after.own) + grown(before_.files, after.files);
+  host_weights_ = grown(before_, after);
   if (options_.stop.stop_requested()) return refuse(ErrorCode::kCancelled, "the load was cancelled");
   if (!parts_.model)
     return refuse(ErrorCode::kModelLoadFailed,
@@ -179,9 +179,8 @@ void Loader::set_sizes() {
   const auto most = static_cast<std::int32_t>(llama_max_parallel_sequences());
   options_.parallel = std::clamp(options_.parallel, 1, most / 2);
   parts_.sequences_max = options_.parallel * 2;  // as many again for cached prefixes
-  parts_.batch_tokens = std::max({options_.batch_tokens, parts_.sequences_max, 1});
   parts_.outputs_max = std::max(parts_.sequences_max, kOutputRows);
-  parts_.batch_tokens = std::max(parts_.batch_tokens, parts_.outputs_max);
+  parts_.batch_tokens = std::max(options_.batch_tokens, parts_.outputs_max);
   threads_ = std::clamp(options_.threads > 0 ? options_.threads : usable_cores(), 1, GGML_MAX_N_THREADS);
 }
 
@@ -321,7 +320,7 @@ void Loader::fill_info() {
     info.memory.push_back(
         {.device = device, .weights = sizes.weights, .kv_cache = sizes.kv_cache, .compute = sizes.compute});
     if (device != "CPU" && sizes.weights.count > 0) can.device = device;
-    // The file's pages and the vocabulary count as well, which llama.cpp's own sum leaves out.
+    // The vocabulary counts as well, which llama.cpp's own sum leaves out.
     else if (device == "CPU")
       info.memory.back().weights = std::max(sizes.weights, host_weights_);
   }

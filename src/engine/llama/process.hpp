@@ -6,12 +6,8 @@
 
 namespace hearth::engine::llama {
 
-// What this process has mapped now, whether touched yet or not.
-struct MappedMemory {
-  base::Bytes own;    // private and writable: heap, stacks, buffers
-  base::Bytes files;  // read-only views of files
-};
-[[nodiscard]] MappedMemory mapped_memory();
+// Private and writable memory that this process has mapped now, whether touched yet or not: heap, stacks, buffers.
+[[nodiscard]] base::Bytes mapped_memory();
 
 // Cores that this process may use: its CPU affinity without hyper-threads of one core, at most the container's CPU
 // quota.

@@ -31,19 +31,16 @@ std::int32_t quota_cores() {
 
 }  // namespace
 
-MappedMemory mapped_memory() {
-  // "7f00-7f20 r--s 00000000 08:01 123   /models/x.gguf"
-  MappedMemory sum;
+base::Bytes mapped_memory() {
+  // "7f00-7f20 rw-p 00000000 08:01 123   /lib/x.so"
+  base::Bytes sum;
   std::ifstream in("/proc/self/maps");
   for (std::string line; std::getline(in, line);) {
     unsigned long long from = 0;
     unsigned long long to = 0;
     std::array<char, 5> flags{};
     if (std::sscanf(line.c_str(), "%llx-%llx %4s", &from, &to, flags.data()) != 3) continue;
-    if (flags[1] == 'w' && flags[3] == 'p')
-      sum.own += base::Bytes{to - from};
-    else if (flags[1] != 'w' && flags[2] != 'x' && line.find('/') != std::string::npos)
-      sum.files += base::Bytes{to - from};
+    if (flags[1] == 'w' && flags[3] == 'p') sum += base::Bytes{to - from};
   }
   return sum;
 }
