@@ -53,7 +53,7 @@ class WakeUps : public asio::execution_context::service {
     pending_.clear();
   }
 
-  std::mutex mutex_;
+  std::mutex mutex_;  // of pending_ and called_
   std::vector<Pending> pending_;
   bool called_ = false;
   std::vector<Pending> woken_;  // of the loop

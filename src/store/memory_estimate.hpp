@@ -16,7 +16,7 @@ struct LoadShape {
 };
 
 struct MemoryEstimate {
-  base::Bytes weights;   // the file's tensors, copies rearranged for this CPU, vocabulary and llama.cpp's own tables
+  base::Bytes weights;   // the file's tensors, vocabulary and llama.cpp's own tables
   base::Bytes kv_cache;  // f16 keys and values of every cell, recurrent states
   base::Bytes compute;   // activations, attention masks, rows of logits
   [[nodiscard]] base::Bytes total() const { return weights + kv_cache + compute; }
