@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -16,7 +17,6 @@
 namespace hearth::engine {
 
 using Ticket = std::uint64_t;
-enum class CancelReason { kClientGone, kDeadline, kOverload, kShutdown };
 
 struct MemoryUse {
   std::string device;
@@ -71,19 +71,23 @@ class Sink {
   [[nodiscard]] virtual bool offer(std::vector<domain::Event>& events) = 0;
 };
 
-// One loaded model; one thread drives it by step() and wait(). submit, cancel, resume, tokenize, detokenize, render,
-// stats and info are thread-safe; the rest runs on the engine thread.
+// One loaded model; one thread drives it by step() and wait(). submit, submit_known, cancel, resume, tokenize,
+// detokenize, render, stats and info are thread-safe; the rest runs on the engine thread.
 class Engine {
  public:
   virtual ~Engine() = default;
   [[nodiscard]] virtual const ModelInfo& info() const = 0;
 
-  // Queues the work; never blocks. Refuses: kOverloaded (queue full), kUnsupported, kInvalidRequest, kContextLength.
-  // Everything later arrives in the sink, in the order that domain/event.hpp gives.
-  [[nodiscard]] virtual Result<Ticket> submit(domain::Request work, std::shared_ptr<Sink> sink) = 0;
+  // Queues the work; waits for nobody, but may compile what the answer may be, for seconds at worst. Refuses:
+  // kOverloaded (queue full), kUnsupported (also what tokenize, detokenize and render answer), kInvalidRequest,
+  // kContextLength. Everything later arrives in the sink, in the order that domain/event.hpp gives.
+  [[nodiscard]] virtual Result<Ticket> submit(const domain::Request& work, std::shared_ptr<Sink> sink) = 0;
+  // The same, but none where something would have to be compiled.
+  [[nodiscard]] virtual Result<std::optional<Ticket>> submit_known(const domain::Request& work,
+                                                                   std::shared_ptr<Sink> sink) = 0;
   // Effective before the next step; the sink gets nothing further. Unknown tickets are ignored (the work may just have
   // ended).
-  virtual void cancel(Ticket ticket, CancelReason reason) = 0;
+  virtual void cancel(Ticket ticket) = 0;
   // The reader of a refused sink has room again.
   virtual void resume(Ticket ticket) = 0;
 

@@ -16,6 +16,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/guarded.hpp"
+
 namespace hearth::rt {
 
 namespace asio = boost::asio;
@@ -35,28 +37,28 @@ class WakeUps : public asio::execution_context::service {
   // Thread-safe. REQUIRES: `executor` is of this loop, which lives.
   void add(std::shared_ptr<Waiter> waiter, bool woken, const Executor& executor);
   void call(const Executor& executor) {
-    const std::scoped_lock lock(mutex_);
-    call_locked(executor);
+    pending_.with([&](Pending& pending) { call(pending, executor); });
   }
 
  private:
-  struct Pending {
+  struct Wake {
     std::shared_ptr<Waiter> waiter;
     bool woken = false;
   };
-  void call_locked(const Executor& executor) {
-    if (!pending_.empty() && !std::exchange(called_, true)) asio::post(executor, [this] { wake(); });
+  struct Pending {
+    std::vector<Wake> wakes;
+    bool called = false;
+  };
+  void call(Pending& pending, const Executor& executor) {
+    if (!pending.wakes.empty() && !std::exchange(pending.called, true)) asio::post(executor, [this] { wake(); });
   }
   void wake();
   void shutdown() override {
-    const std::scoped_lock lock(mutex_);
-    pending_.clear();
+    pending_.with([](Pending& pending) { pending.wakes.clear(); });
   }
 
-  std::mutex mutex_;  // of pending_ and called_
-  std::vector<Pending> pending_;
-  bool called_ = false;
-  std::vector<Pending> woken_;  // of the loop
+  base::Guarded<Pending> pending_;
+  std::vector<Wake> woken_;  // of the loop
 };
 asio::execution_context::id WakeUps::id;
 
@@ -73,19 +75,20 @@ struct Waiter {
 thread_local std::vector<std::pair<WakeUps*, Executor>>* held = nullptr;
 
 void WakeUps::add(std::shared_ptr<Waiter> waiter, bool woken, const Executor& executor) {
-  const std::scoped_lock lock(mutex_);
-  pending_.push_back({.waiter = std::move(waiter), .woken = woken});
-  if (held == nullptr) return call_locked(executor);
+  pending_.with([&](Pending& pending) {
+    pending.wakes.push_back({.waiter = std::move(waiter), .woken = woken});
+    if (held == nullptr) call(pending, executor);
+  });
+  if (held == nullptr) return;
   if (std::ranges::find(*held, this, &std::pair<WakeUps*, Executor>::first) == held->end())
     held->emplace_back(this, executor);
 }
 
 void WakeUps::wake() {
-  {
-    const std::scoped_lock lock(mutex_);
-    called_ = false;
-    woken_.swap(pending_);
-  }
+  pending_.with([&](Pending& pending) {
+    pending.called = false;
+    woken_.swap(pending.wakes);
+  });
   for (const auto& [waiter, woken] : woken_) {
     if (waiter->done) continue;
     waiter->done = true;
@@ -114,7 +117,7 @@ void HeldWakes::release() {
 }
 
 struct SignalFlag::State {
-  std::mutex mutex;
+  std::mutex mutex;  // of all below
   bool set = false;
   bool destroyed = false;
   std::vector<std::shared_ptr<Waiter>> waiters;

@@ -1,5 +1,11 @@
 #include "rt/signal_flag.hpp"
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_future.hpp>
+#include <future>
 #include <gtest/gtest.h>
 #include <memory>
 #include <optional>
@@ -122,9 +128,41 @@ TEST(HeldWakes, holdUpNoOtherThread) {
   }(flag, other));
 }
 
+TEST(HeldWakes, reachEachLoop) {
+  IoThreads threads(2);
+  std::vector<SignalFlag> flags(4);
+  std::vector<std::future<bool>> waits;
+  const auto wait = [](SignalFlag& flag) -> Task<bool> { co_return co_await flag.wait(); };
+  for (std::size_t i = 0; i < flags.size(); ++i)
+    waits.push_back(boost::asio::co_spawn(threads.executor(i % 2), wait(flags[i]), boost::asio::use_future));
+  const auto let_both_run = [&] {
+    for (std::size_t i = 0; i < 2; ++i) boost::asio::post(threads.executor(i), boost::asio::use_future).get();
+  };
+  let_both_run();
+  HeldWakes held;
+  for (SignalFlag& flag : flags) flag.set();
+  let_both_run();
+  for (const auto& one : waits) EXPECT_NE(one.wait_for(0ms), std::future_status::ready);
+  held.release();
+  for (auto& one : waits) EXPECT_TRUE(one.get());
+}
+
+TEST(SignalFlag, aLoopMayEndBeforeItWakes) {
+  SignalFlag flag;
+  bool woken = false;
+  {
+    boost::asio::io_context loop;
+    boost::asio::co_spawn(
+        loop, [](SignalFlag& f, bool& w) -> Task<void> { w = co_await f.wait(); }(flag, woken), boost::asio::detached);
+    loop.poll();
+    flag.set();
+  }
+  EXPECT_FALSE(woken);
+  EXPECT_TRUE(flag.is_set());
+}
+
 TEST(SignalFlag, survivesManyThreads) {
   SignalFlag flag;
-  IoThreads threads(2);
   std::vector<std::thread> setters;
   for (int i = 0; i < 2; ++i) {
     setters.emplace_back([&] {
@@ -135,9 +173,15 @@ TEST(SignalFlag, survivesManyThreads) {
       flag.set();
     });
   }
-  run_here([](SignalFlag& f) -> Task<void> {
-    for (int i = 0; i < 2000; ++i) EXPECT_TRUE(co_await f.wait());
-  }(flag));
+  IoThreads threads(2);
+  std::vector<std::future<void>> loops;
+  for (std::size_t i = 0; i < threads.size(); ++i) {
+    const auto wait = [](SignalFlag& f) -> Task<void> {
+      for (int n = 0; n < 2000; ++n) EXPECT_TRUE(co_await f.wait());
+    };
+    loops.push_back(boost::asio::co_spawn(threads.executor(i), wait(flag), boost::asio::use_future));
+  }
+  for (auto& loop : loops) loop.get();
   for (auto& thread : setters) thread.join();
 }
 

@@ -20,7 +20,7 @@ class Submission {
   Submission(const Submission&) = delete;
   Submission& operator=(const Submission&) = delete;
   ~Submission() {
-    if (!ended_) engine_.cancel(ticket_, engine::CancelReason::kClientGone);
+    if (!ended_) engine_.cancel(ticket_);
   }
   void ended() { ended_ = true; }
 
@@ -30,14 +30,9 @@ class Submission {
   bool ended_ = false;
 };
 
-// Whether what it asks for is compiled before the engine begins.
-bool compiles(const domain::Request& request) {
-  const auto has_form = [](const auto& r) { return r.response_format.kind != domain::ResponseFormat::Kind::kText; };
-  if (const auto* const chat = std::get_if<domain::ChatRequest>(&request))
-    return has_form(*chat) || (!chat->tools.empty() && chat->tool_choice.mode != domain::ToolChoice::Mode::kNone);
-  const auto* const completion = std::get_if<domain::CompletionRequest>(&request);
-  return completion != nullptr && has_form(*completion);
-}
+// Formats that are compiled, or wait for that. Each may take seconds, so that more would wait for too long.
+constexpr int kCompilingMax = 8;
+constexpr auto kCompilingRetry = 3s;
 
 http::Response json_response(int status, std::string body) {
   http::Response response;
@@ -60,10 +55,15 @@ http::ResponseHead ndjson_head() {
 // The requests that need no engine step, answered as a stream like all others.
 std::optional<Result<std::vector<domain::Event>>> answer_directly(const engine::Engine& engine,
                                                                   const domain::Request& request) {
-  const auto finish = [](domain::Event event, std::size_t tokens) {
-    domain::Finished finished;
-    finished.usage.prompt = static_cast<std::int32_t>(tokens);
-    return std::vector<domain::Event>{domain::Started{}, std::move(event), finished};
+  const auto finish = [&](domain::Event event, std::size_t count) {
+    const auto& info = engine.info();
+    const auto tokens = static_cast<std::int32_t>(count);
+    return std::vector<domain::Event>{domain::Started{.id = {},
+                                                      .model = info.name,
+                                                      .served_by = info.engine,
+                                                      .device = info.capabilities.device,
+                                                      .prompt_tokens = tokens},
+                                      std::move(event), domain::Finished{.usage = {.prompt = tokens}, .timings = {}}};
   };
   if (const auto* r = std::get_if<domain::TokenizeRequest>(&request))
     return engine.tokenize(*r).map([&](domain::Tokenized t) {
@@ -163,31 +163,47 @@ struct RunnerService::Begun {
   std::string lines;
   std::shared_ptr<ChannelSink> sink;
   engine::Ticket ticket{};
+
+  void took(engine::Ticket its) {
+    ticket = its;
+    sink->set_ticket(its);
+  }
 };
 
 rt::Task<Result<RunnerService::Begun>> RunnerService::begin(engine::Engine& engine, std::string_view body) {
-  std::optional<domain::Request> slow;
-  auto begun = co_await work_.run([&]() -> Result<Begun> {
-    HEARTH_TRY(auto request, native::read_request(body));
-    if (!compiles(request)) return begin(engine, std::move(request));
-    slow = std::move(request);
-    return Begun{};
+  domain::Request request;
+  Begun out;
+  const auto known = co_await work_.run([&]() -> Result<bool> {
+    HEARTH_TRY(request, native::read_request(body));
+    if (const auto direct = answer_directly(engine, request)) {
+      HEARTH_CHECK(*direct);
+      out.lines = lines_of(**direct);
+      return true;
+    }
+    out.sink = std::make_shared<ChannelSink>(engine);
+    HEARTH_TRY(const auto ticket, engine.submit_known(request, out.sink));
+    if (ticket) out.took(*ticket);
+    return ticket.has_value();
   });
-  if (slow) begun = co_await slow_.run([&] { return begin(engine, *std::move(slow)); });
-  co_return begun;
+  HEARTH_CO_CHECK(known);
+  if (!*known) {
+    HEARTH_CO_TRY(const auto ticket, co_await submit_slowly(engine, request, out.sink));
+    out.took(ticket);
+  }
+  co_return out;
 }
 
-Result<RunnerService::Begun> RunnerService::begin(engine::Engine& engine, domain::Request request) {
-  Begun out;
-  if (const auto direct = answer_directly(engine, request)) {
-    HEARTH_CHECK(*direct);
-    out.lines = lines_of(**direct);
-    return out;
-  }
-  out.sink = std::make_shared<ChannelSink>(engine);
-  HEARTH_TRY(out.ticket, engine.submit(std::move(request), out.sink));
-  out.sink->set_ticket(out.ticket);
-  return out;
+rt::Task<Result<engine::Ticket>> RunnerService::submit_slowly(engine::Engine& engine, const domain::Request& request,
+                                                              std::shared_ptr<engine::Sink> sink) {
+  if (compiling_ >= kCompilingMax)
+    co_return fail(Error{.code = ErrorCode::kOverloaded,
+                         .message = fmt::format("{} other formats of answers (schemas, grammars, tools) are being "
+                                                "compiled; try again in a few seconds",
+                                                compiling_.load()),
+                         .retry_after = kCompilingRetry});
+  ++compiling_;
+  const std::shared_ptr<void> done(nullptr, [this](void*) { --compiling_; });
+  co_return co_await slow_.run([&] { return engine.submit(request, sink); });
 }
 
 rt::Task<void> RunnerService::run(http::Request request, http::ResponseWriter& writer) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -24,8 +25,8 @@ namespace hearth::runner {
 // Handlers run on the I/O loop; the engine lives on its own thread.
 class RunnerService final : public http::Service {
  public:
-  // `work` parses, renders templates and tokenises, `slow` compiles schemas and grammars, which may take seconds and
-  // must hold up nobody else. REQUIRES: both outlive the server.
+  // `work` parses, renders templates and tokenises, `slow` compiles schemas and grammars that are not known yet, which
+  // may take seconds and must hold up nobody else. REQUIRES: both outlive the server.
   RunnerService(rt::WorkThreads& work, rt::WorkThreads& slow) : work_(work), slow_(slow) {}
 
   // Once, from any thread: the engine is there, or will never be. REQUIRES: the engine outlives the server.
@@ -46,10 +47,12 @@ class RunnerService final : public http::Service {
   // What a request came to before the engine runs it: an answer that needs no step, or a ticket for its events.
   struct Begun;
   [[nodiscard]] rt::Task<Result<Begun>> begin(engine::Engine& engine, std::string_view body);
-  [[nodiscard]] static Result<Begun> begin(engine::Engine& engine, domain::Request request);
+  [[nodiscard]] rt::Task<Result<engine::Ticket>> submit_slowly(engine::Engine& engine, const domain::Request& request,
+                                                               std::shared_ptr<engine::Sink> sink);
 
   rt::WorkThreads& work_;
   rt::WorkThreads& slow_;
+  std::atomic<int> compiling_ = 0;  // the loops of a server are several
   rt::SignalFlag settled_;
   struct Outcome {
     engine::Engine* engine = nullptr;

@@ -150,6 +150,14 @@ TEST_F(RunnerServiceTest, AFailedLoadIsToldToEverybody) {
 TEST_F(RunnerServiceTest, CompilingHoldsUpNobodyElse) {
   start_engine();
   const auto b = backend();
+  const auto with_form = [](int i) {
+    domain::ChatRequest out = chat("{}");
+    out.response_format = {.kind = domain::ResponseFormat::Kind::kJsonSchema,
+                           .text = R"({"type":"object","maxProperties":)" + std::to_string(i) + "}",
+                           .field = "response_format"};
+    return out;
+  };
+  ASSERT_EQ(on_loop(ask(*b, with_form(0)))->choices.at(0).text(), "{}");
   std::promise<void> compiled;
   auto occupy = [](rt::WorkThreads& threads, std::future<void> until) -> rt::Task<bool> {
     co_return co_await threads.run([&] { return until.wait_for(http::test::kPatience) == std::future_status::ready; });
@@ -158,19 +166,20 @@ TEST_F(RunnerServiceTest, CompilingHoldsUpNobodyElse) {
     return boost::asio::co_spawn(threads_.executor(0), std::move(task), boost::asio::use_future);
   };
   auto occupied = spawn(occupy(slow_, compiled.get_future()));
-  domain::ChatRequest with_form = chat("{}");
-  with_form.response_format.kind = domain::ResponseFormat::Kind::kJson;
-  domain::ChatRequest with_tools = chat("x");
-  with_tools.tools.push_back({.name = "lamp"});
-  auto form = spawn(ask(*b, with_form));
-  auto tools = spawn(ask(*b, with_tools));
+  std::vector<std::future<Result<domain::Answer>>> forms;
+  for (int i = 1; i <= 8; ++i) forms.push_back(spawn(ask(*b, with_form(i))));
+  const auto too_many = on_loop(ask(*b, with_form(9)));
+  ASSERT_FALSE(too_many);
+  EXPECT_EQ(too_many.error().code, ErrorCode::kOverloaded);
   EXPECT_EQ(on_loop(ask(*b, chat("meanwhile")))->choices.at(0).text(), "meanwhile");
-  EXPECT_NE(form.wait_for(50ms), std::future_status::ready);
-  EXPECT_NE(tools.wait_for(0ms), std::future_status::ready);
+  EXPECT_EQ(on_loop(ask(*b, with_form(0)))->choices.at(0).text(), "{}") << "what is known needs no compiling";
+  for (const auto& form : forms) EXPECT_NE(form.wait_for(0ms), std::future_status::ready);
   compiled.set_value();
   EXPECT_TRUE(occupied.get());
-  for (auto* const later : {&form, &tools})
-    EXPECT_EQ(later->wait_for(http::test::kPatience), std::future_status::ready);
+  for (auto& form : forms) {
+    ASSERT_EQ(form.wait_for(http::test::kPatience), std::future_status::ready);
+    EXPECT_EQ(form.get()->choices.at(0).text(), "{}");
+  }
 }
 
 // The client goes while the engine is inside a step: the next step no longer has its sequence.

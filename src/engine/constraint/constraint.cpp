@@ -3,15 +3,20 @@
 #include <algorithm>
 #include <exception>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <initializer_list>
+#include <iterator>
 #include <limits>
 #include <map>
-#include <mutex>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <thread>
 #include <utility>
 #include <xgrammar/xgrammar.h>
 
+#include "base/guarded.hpp"
+#include "base/recent.hpp"
 #include "base/strings.hpp"
 #include "engine/constraint/grammars.hpp"
 #include "engine/constraint/schema.hpp"
@@ -21,7 +26,8 @@ namespace {
 
 using Kind = domain::ResponseFormat::Kind;
 
-constexpr std::int64_t kCacheBytes = 128 << 20;
+constexpr std::int64_t kCacheBytes = 64 << 20;  // of the masks of rules, for each set of control tokens
+constexpr std::size_t kKnownBytes = 64 << 20;
 constexpr std::size_t kVocabulariesMax = 4;
 constexpr unsigned kThreadsMax = 4;
 constexpr std::size_t kTextMax = 1 << 20;
@@ -57,6 +63,36 @@ Result<std::string> plain_schema(const domain::ResponseFormat& format) {
   return *std::move(normal);
 }
 
+bool has_form(const domain::ResponseFormat& format, const AnswerShape& shape) {
+  return format.kind != Kind::kText && !shape.must_call;
+}
+bool is_any(const domain::ResponseFormat& format, const AnswerShape& shape) {
+  return !has_form(format, shape) && !shape.must_call;
+}
+bool is_any_call(const AnswerShape& shape) { return shape.format == nullptr || shape.format->call_grammar.empty(); }
+
+// All that a constraint is made from, as one text; parts have their length before them.
+std::string key_of(std::initializer_list<std::string_view> parts, std::span<const domain::Token> visible) {
+  std::string key;
+  const auto out = std::back_inserter(key);
+  for (const auto part : parts) fmt::format_to(out, "{}:{}", part.size(), part);
+  fmt::format_to(out, "{}", fmt::join(visible, ","));
+  return key;
+}
+std::string key_of(const domain::ResponseFormat& format, const AnswerShape& shape) {
+  const auto flags = [](auto... flag) { return std::string{(flag ? 'y' : 'n')...}; };
+  const std::string kind = fmt::format("{}{}", static_cast<int>(format.kind), flags(shape.may_call, shape.must_call));
+  const std::string_view text = shape.must_call ? std::string_view() : format.text;
+  if (shape.format == nullptr) return key_of({kind, text}, shape.visible);
+  const auto& f = *shape.format;
+  return key_of({kind, text, flags(f.thinking.opened, f.thinking.possible), f.thinking.begin, f.thinking.end,
+                 f.after_thinking, f.text_begin, f.required_grammar},
+                shape.visible);
+}
+std::string call_key_of(const AnswerShape& shape) {
+  return key_of({"call", shape.format->call_grammar}, shape.visible);
+}
+
 }  // namespace
 
 struct Constraint::Impl {
@@ -66,24 +102,68 @@ Constraint::Constraint(std::unique_ptr<const Impl> impl) : impl_(std::move(impl)
 Constraint::~Constraint() = default;
 
 struct Compiler::Impl {
-  Texts texts;
-  std::mutex mutex;
   // By the control tokens that count as text. A model has one chat template or two, so there are few.
-  std::map<domain::Tokens, xgrammar::GrammarCompiler> compilers;
+  using Compilers = std::map<domain::Tokens, xgrammar::GrammarCompiler>;
+  Texts texts;
+  base::Guarded<Compilers> compilers;
+  base::Guarded<base::Recent<SharedConstraint>> known{kKnownBytes};
 
   // Thread-safe itself, and shares what it has inside.
   xgrammar::GrammarCompiler compiler(const domain::Tokens& visible) {
-    const std::lock_guard lock(mutex);
-    if (const auto known = compilers.find(visible); known != compilers.end()) return known->second;
+    return compilers.with([&](Compilers& made) { return compiler(made, visible); });
+  }
+  xgrammar::GrammarCompiler compiler(Compilers& made, const domain::Tokens& visible) const {
+    if (const auto there = made.find(visible); there != made.end()) return there->second;
     const TokenTexts all = texts(visible);
     const xgrammar::TokenizerInfo info(all.pieces, xgrammar::VocabType::RAW, static_cast<int>(all.pieces.size()),
                                        std::vector<std::int32_t>(all.ends.begin(), all.ends.end()));
     const unsigned threads = std::clamp(std::thread::hardware_concurrency(), 1U, kThreadsMax);
-    const xgrammar::GrammarCompiler made(info, static_cast<int>(threads), true, kCacheBytes);
-    if (compilers.size() >= kVocabulariesMax) compilers.clear();
-    return compilers.emplace(visible, made).first->second;
+    if (made.size() >= kVocabulariesMax) made.clear();
+    return made.emplace(visible, xgrammar::GrammarCompiler(info, static_cast<int>(threads), false, kCacheBytes))
+        .first->second;
   }
 
+  bool knows(std::string_view key) const {
+    return known.with([&](const auto& recent) { return recent.has(key); });
+  }
+  // What is known by that key, or what `compile` gives.
+  template <class Compile>
+  Result<SharedConstraint> find(std::string key, Compile compile) {
+    auto found = known.with([&](auto& recent) {
+      const auto* const there = recent.find(key);
+      return there == nullptr ? SharedConstraint() : *there;
+    });
+    if (found) return found;
+    HEARTH_TRY(found, compile());
+    const std::size_t bytes = found->impl().grammar.MemorySizeBytes();
+    known.with([&](auto& recent) { recent.add(std::move(key), found, bytes); });
+    return found;
+  }
+
+  Result<SharedConstraint> compile(const domain::ResponseFormat& format, const AnswerShape& shape) {
+    const bool formed = has_form(format, shape);
+    std::optional<xgrammar::Grammar> calls;
+    if (shape.must_call || (shape.may_call && formed)) {
+      try {
+        calls = calls_of(*shape.format);
+        if (!formed) return compile(shape.visible, *calls);
+      } catch (const std::exception& e) {
+        return calls_refused(e);
+      }
+    }
+    HEARTH_TRY(const std::string schema, plain_schema(format));
+    try {
+      if (shape.format == nullptr) return compile(format, schema);
+      auto text = framed(*shape.format, grammar_of(format, schema));
+      if (!calls) return compile(shape.visible, text);
+      return compile(shape.visible, xgrammar::Grammar::Union({std::move(text), *std::move(calls)}));
+    } catch (const std::exception& e) {
+      const char* const what = format.kind == Kind::kGrammar ? "grammar"
+                               : format.kind == Kind::kRegex ? "regular expression"
+                                                             : "schema";
+      return refused(format, fmt::format("the {} cannot be used: {}", what, complaint_of(e.what())));
+    }
+  }
   SharedConstraint compile(const domain::ResponseFormat& format, const std::string& schema) {
     auto all_text = compiler({});
     switch (format.kind) {
@@ -103,38 +183,27 @@ Compiler::Compiler(Texts texts) : impl_(std::make_unique<Impl>()) { impl_->texts
 Compiler::~Compiler() = default;
 
 Result<SharedConstraint> Compiler::compile(const domain::ResponseFormat& format, const AnswerShape& shape) {
-  const bool has_form = format.kind != Kind::kText && !shape.must_call;
-  if (!has_form && !shape.must_call) return SharedConstraint();
-  std::optional<xgrammar::Grammar> calls;
-  if (shape.must_call || (shape.may_call && has_form)) {
-    try {
-      calls = calls_of(*shape.format);
-      if (!has_form) return impl_->compile(shape.visible, *calls);
-    } catch (const std::exception& e) {
-      return calls_refused(e);
-    }
-  }
-  HEARTH_TRY(const std::string schema, plain_schema(format));
-  try {
-    if (shape.format == nullptr) return impl_->compile(format, schema);
-    auto text = framed(*shape.format, grammar_of(format, schema));
-    if (!calls) return impl_->compile(shape.visible, text);
-    return impl_->compile(shape.visible, xgrammar::Grammar::Union({std::move(text), *std::move(calls)}));
-  } catch (const std::exception& e) {
-    const char* const what = format.kind == Kind::kGrammar ? "grammar"
-                             : format.kind == Kind::kRegex ? "regular expression"
-                                                           : "schema";
-    return refused(format, fmt::format("the {} cannot be used: {}", what, complaint_of(e.what())));
-  }
+  if (is_any(format, shape)) return SharedConstraint();
+  return impl_->find(key_of(format, shape), [&] { return impl_->compile(format, shape); });
+}
+
+bool Compiler::knows(const domain::ResponseFormat& format, const AnswerShape& shape) const {
+  return is_any(format, shape) || impl_->knows(key_of(format, shape));
 }
 
 Result<SharedConstraint> Compiler::compile_call(const AnswerShape& shape) {
-  if (shape.format == nullptr || shape.format->call_grammar.empty()) return SharedConstraint();
-  try {
-    return Impl::shared(impl_->compiler(shape.visible).CompileGrammar(shape.format->call_grammar));
-  } catch (const std::exception& e) {
-    return calls_refused(e);
-  }
+  if (is_any_call(shape)) return SharedConstraint();
+  return impl_->find(call_key_of(shape), [&]() -> Result<SharedConstraint> {
+    try {
+      return Impl::shared(impl_->compiler(shape.visible).CompileGrammar(shape.format->call_grammar));
+    } catch (const std::exception& e) {
+      return calls_refused(e);
+    }
+  });
+}
+
+bool Compiler::knows_call(const AnswerShape& shape) const {
+  return is_any_call(shape) || impl_->knows(call_key_of(shape));
 }
 
 struct Matcher::Impl {

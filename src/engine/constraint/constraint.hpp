@@ -45,7 +45,7 @@ struct AnswerShape {
 };
 
 // Compiles formats for one vocabulary, and keeps what it compiled lately. Thread-safe; blocks while it compiles
-// (docs/formats.md has times).
+// (docs/formats.md has times), but where it `knows` what is asked for.
 class Compiler {
  public:
   // `texts` is asked for once per set of control tokens that count as text, by the first format that needs it.
@@ -59,8 +59,10 @@ class Compiler {
   // grammar (GBNF) or regular expression; `param` is the format's field. kUnsupported with `param` "tools": the
   // parameters of a tool cannot be enforced.
   [[nodiscard]] Result<SharedConstraint> compile(const domain::ResponseFormat& format, const AnswerShape& shape = {});
+  [[nodiscard]] bool knows(const domain::ResponseFormat& format, const AnswerShape& shape = {}) const;
   // A call, from where it begins; null if nothing says where that is.
   [[nodiscard]] Result<SharedConstraint> compile_call(const AnswerShape& shape);
+  [[nodiscard]] bool knows_call(const AnswerShape& shape) const;
 
  private:
   struct Impl;

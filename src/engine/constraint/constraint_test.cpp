@@ -28,6 +28,11 @@ TokenTexts texts() {
   return out;
 }
 
+class TextFormat final : public chat::AnswerFormat {
+ public:
+  [[nodiscard]] std::unique_ptr<chat::AnswerReader> read() const override { return nullptr; }
+};
+
 class ConstraintTest : public ::testing::Test {
  protected:
   // Whether a text is an answer: each byte of it is allowed, and then the end.
@@ -230,6 +235,38 @@ TEST(Matcher, StepsThatTakeTooLongMakeAllImpossible) {
   EXPECT_LT(steps, 20);
   EXPECT_FALSE(matcher.accept(std::string_view("1")));
   EXPECT_FALSE(matcher.accept('1'));
+}
+
+TEST_F(ConstraintTest, WhatWasCompiledIsKnown) {
+  const ResponseFormat schema{.kind = Kind::kJsonSchema, .text = R"({"type":"integer"})", .field = "f"};
+  const ResponseFormat other{.kind = Kind::kJsonSchema, .text = R"({"type":"number"})", .field = "f"};
+  const ResponseFormat grammar{.kind = Kind::kGrammar, .text = schema.text, .field = "f"};
+  EXPECT_TRUE(compiler_.knows({}));
+  EXPECT_FALSE(compiler_.knows(schema));
+  const auto made = compiler_.compile(schema);
+  ASSERT_TRUE(made);
+  EXPECT_TRUE(compiler_.knows(schema));
+  EXPECT_EQ(compiler_.compile(schema), *made);
+  EXPECT_FALSE(compiler_.knows(other));
+  EXPECT_FALSE(compiler_.knows(grammar));
+  EXPECT_FALSE(compiler_.knows(schema, {.visible = {1}}));
+  EXPECT_FALSE(compiler_.compile(grammar));
+  EXPECT_FALSE(compiler_.knows(grammar)) << "errors are not kept";
+
+  TextFormat format;
+  format.call_grammar = R"(root ::= "a")";
+  format.required_grammar = R"(root ::= "a" | "b")";
+  const AnswerShape may{.format = &format, .may_call = true};
+  const AnswerShape must{.format = &format, .may_call = true, .must_call = true};
+  EXPECT_TRUE(compiler_.knows({}, may));
+  EXPECT_FALSE(compiler_.knows_call(may));
+  ASSERT_TRUE(compiler_.compile_call(may));
+  EXPECT_TRUE(compiler_.knows_call(may));
+  EXPECT_FALSE(compiler_.knows({}, must));
+  ASSERT_TRUE(compiler_.compile({}, must));
+  EXPECT_TRUE(compiler_.knows({}, must));
+  format.required_grammar = R"(root ::= "c")";
+  EXPECT_FALSE(compiler_.knows({}, must));
 }
 
 TEST_F(ConstraintTest, TokensOfSeveralBytes) {

@@ -31,11 +31,6 @@ void set_up(Job& job, PreparedEmbedding work) {
   job.embedding = std::move(work);
 }
 
-void set_up(Job& job, PreparedReply work) {
-  job.pending = std::move(work.events);
-  job.ended = true;
-}
-
 void normalise(std::vector<float>& values) {
   double squares = 0;
   for (const float v : values) squares += static_cast<double>(v) * static_cast<double>(v);

@@ -59,10 +59,6 @@ struct PreparedEmbedding {
   bool raw_scores = false;
   std::optional<std::int32_t> top_n;
 };
-// Work that needs no model step: its whole answer.
-struct PreparedReply {
-  std::vector<domain::Event> events;
-};
-using Prepared = std::variant<PreparedGeneration, PreparedEmbedding, PreparedReply>;
+using Prepared = std::variant<PreparedGeneration, PreparedEmbedding>;
 
 }  // namespace hearth::engine::core

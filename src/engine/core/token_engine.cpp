@@ -1,6 +1,8 @@
 #include "engine/core/token_engine.hpp"
 
 #include <algorithm>
+#include <optional>
+#include <type_traits>
 #include <utility>
 
 #include "engine/core/prepare.hpp"
@@ -58,17 +60,15 @@ class TokenEngine final : public Engine {
 
   [[nodiscard]] const ModelInfo& info() const override { return info_; }
 
-  [[nodiscard]] Result<Ticket> submit(domain::Request work, std::shared_ptr<Sink> sink) override {
-    const auto submitted = clock_.now();
-    HEARTH_CHECK(domain::check_supported(work, info_.capabilities));
-    HEARTH_CHECK(inbox_.check_room());
-    HEARTH_TRY(auto prepared, std::visit([this](const auto& request) { return prepare_any(request); }, work));
-    return inbox_.submit({.sink = std::move(sink),
-                          .priority = domain::envelope_of(work).priority,
-                          .submitted = submitted,
-                          .work = std::move(prepared)});
+  [[nodiscard]] Result<Ticket> submit(const domain::Request& work, std::shared_ptr<Sink> sink) override {
+    HEARTH_TRY(const auto ticket, submit(work, std::move(sink), Compiling::kAll));
+    return *ticket;
   }
-  void cancel(Ticket ticket, CancelReason) override { inbox_.cancel(ticket); }
+  [[nodiscard]] Result<std::optional<Ticket>> submit_known(const domain::Request& work,
+                                                           std::shared_ptr<Sink> sink) override {
+    return submit(work, std::move(sink), Compiling::kNothing);
+  }
+  void cancel(Ticket ticket) override { inbox_.cancel(ticket); }
   void resume(Ticket ticket) override { inbox_.resume(ticket); }
 
   [[nodiscard]] Result<domain::Tokenized> tokenize(const domain::TokenizeRequest& work) const override {
@@ -102,16 +102,36 @@ class TokenEngine final : public Engine {
   void shut_down() override { scheduler_.shut_down(); }
 
  private:
-  [[nodiscard]] Result<Prepared> prepare_any(const domain::EmbedRequest& request) {
+  enum class Compiling { kAll, kNothing };
+
+  // None: something would have to be compiled, and is not to be.
+  [[nodiscard]] Result<std::optional<Ticket>> submit(const domain::Request& work, std::shared_ptr<Sink> sink,
+                                                     Compiling compiling) {
+    const auto submitted = clock_.now();
+    HEARTH_CHECK(domain::check_supported(work, info_.capabilities));
+    HEARTH_CHECK(inbox_.check_room());
+    HEARTH_TRY(auto prepared, std::visit([&](const auto& request) { return prepare_any(request, compiling); }, work));
+    if (!prepared) return std::nullopt;
+    return inbox_.submit({.sink = std::move(sink),
+                          .priority = domain::envelope_of(work).priority,
+                          .submitted = submitted,
+                          .work = *std::move(prepared)});
+  }
+
+  using MaybePrepared = Result<std::optional<Prepared>>;
+  template <class Task>
+    requires std::is_same_v<Task, domain::EmbedRequest> || std::is_same_v<Task, domain::RerankRequest> ||
+             std::is_same_v<Task, domain::ClassifyRequest>
+  [[nodiscard]] MaybePrepared prepare_any(const Task& request, Compiling) {
     return prepare(*model_, limits_, request);
   }
-  [[nodiscard]] Result<Prepared> prepare_any(const domain::RerankRequest& request) {
-    return prepare(*model_, limits_, request);
+  template <class Task>
+    requires std::is_same_v<Task, domain::TokenizeRequest> || std::is_same_v<Task, domain::DetokenizeRequest> ||
+             std::is_same_v<Task, domain::RenderRequest>
+  [[nodiscard]] MaybePrepared prepare_any(const Task&, Compiling) {
+    return fail(ErrorCode::kUnsupported, "this is not for a queue: the engine answers it at once");
   }
-  [[nodiscard]] Result<Prepared> prepare_any(const domain::ClassifyRequest& request) {
-    return prepare(*model_, limits_, request);
-  }
-  [[nodiscard]] Result<Prepared> prepare_any(const domain::ChatRequest& request) {
+  [[nodiscard]] MaybePrepared prepare_any(const domain::ChatRequest& request, Compiling compiling) {
     using Mode = domain::ToolChoice::Mode;
     HEARTH_TRY(auto prepared, prepare(*model_, limits_, request));
     auto& work = std::get<PreparedGeneration>(prepared);
@@ -121,51 +141,33 @@ class TokenEngine final : public Engine {
                                         .visible = work.visible,
                                         .may_call = may_call,
                                         .must_call = may_call && mode != Mode::kAuto};
-    HEARTH_TRY(work.constraint, compiler_.compile(request.response_format, shape));
-    if (may_call && !work.constraint) {
-      HEARTH_TRY(work.call, compiler_.compile_call(shape));
-    }
+    HEARTH_TRY(const bool constrained, constrain(request.response_format, shape, compiling, work));
+    if (!constrained) return std::nullopt;
     find_breakers(work);
     return prepared;
   }
-  [[nodiscard]] Result<Prepared> prepare_any(const domain::CompletionRequest& request) {
-    HEARTH_TRY(auto compiled, compiler_.compile(request.response_format));
+  [[nodiscard]] MaybePrepared prepare_any(const domain::CompletionRequest& request, Compiling compiling) {
     HEARTH_TRY(auto prepared, prepare(*model_, limits_, request));
     auto& work = std::get<PreparedGeneration>(prepared);
-    work.constraint = std::move(compiled);
+    HEARTH_TRY(const bool constrained, constrain(request.response_format, {}, compiling, work));
+    if (!constrained) return std::nullopt;
     find_breakers(work);
     return prepared;
+  }
+  // false: as prepare_any's none.
+  [[nodiscard]] Result<bool> constrain(const domain::ResponseFormat& format, const constraint::AnswerShape& shape,
+                                       Compiling compiling, PreparedGeneration& work) {
+    const bool all = compiling == Compiling::kAll;
+    if (!all && !compiler_.knows(format, shape)) return false;
+    HEARTH_TRY(work.constraint, compiler_.compile(format, shape));
+    if (work.constraint || !shape.may_call) return true;
+    if (!all && !compiler_.knows_call(shape)) return false;
+    HEARTH_TRY(work.call, compiler_.compile_call(shape));
+    return true;
   }
   void find_breakers(PreparedGeneration& work) {
     const auto& sampling = work.generation.sampling;
     if (Dry::wanted(sampling)) work.breakers = breakers_.find(sampling.dry.sequence_breakers);
-  }
-  [[nodiscard]] Result<Prepared> prepare_any(const domain::TokenizeRequest& request) const {
-    HEARTH_TRY(auto tokenized, tokenize(request));
-    const auto count = static_cast<std::int32_t>(tokenized.tokens.size());
-    return reply(std::move(tokenized), count);
-  }
-  [[nodiscard]] Result<Prepared> prepare_any(const domain::DetokenizeRequest& request) const {
-    HEARTH_TRY(auto text, detokenize(request));
-    const auto count = static_cast<std::int32_t>(request.tokens.size());
-    return reply(domain::Rendered{.text = std::move(text), .tokens = count}, count);
-  }
-  [[nodiscard]] Result<Prepared> prepare_any(const domain::RenderRequest& request) const {
-    HEARTH_TRY(auto rendered, render(request));
-    const std::int32_t count = rendered.tokens;
-    return reply(std::move(rendered), count);
-  }
-  [[nodiscard]] Prepared reply(domain::Event event, std::int32_t tokens) const {
-    PreparedReply out;
-    out.events.emplace_back(domain::Started{.id = {},
-                                            .model = info_.name,
-                                            .served_by = info_.engine,
-                                            .device = info_.capabilities.device,
-                                            .prompt_tokens = tokens,
-                                            .cached_tokens = 0});
-    out.events.push_back(std::move(event));
-    out.events.emplace_back(domain::Finished{.usage = {.prompt = tokens}, .timings = {}});
-    return out;
   }
 
   const std::unique_ptr<TokenModel> model_;

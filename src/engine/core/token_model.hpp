@@ -16,6 +16,10 @@ namespace hearth::engine::core {
 using Position = std::int32_t;
 using SequenceId = std::int32_t;
 
+// Rows of logits are large: prompts that are scored ask for so many a step, if not more sequences run. Models keep room
+// for as many, and store/memory_estimate.cpp counts them.
+inline constexpr std::int32_t kOutputRows = 32;
+
 struct BatchToken {
   domain::Token token = 0;
   Position position = 0;
@@ -30,9 +34,10 @@ struct PairPrompt {
 };
 enum class DecodeStatus {
   kOk,
-  kNoSpace,  // the KV cache has no room for this batch; nothing was evaluated
-  kAborted,  // interrupt() was called; part of the batch may be in the cache
-  kFailed,   // the model is unusable
+  kNoSpace,   // the KV cache has no room for this batch; nothing was evaluated
+  kNoMemory,  // of embed: what the model needs for that cannot be had now; nothing was evaluated
+  kAborted,   // interrupt() was called; part of the batch may be in the cache
+  kFailed,    // the model is unusable
 };
 
 // What of a sequence's state is saved.

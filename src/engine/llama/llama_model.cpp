@@ -19,7 +19,6 @@ namespace {
 
 constexpr std::int32_t kDefaultContext = 8192;
 constexpr std::int32_t kContextStep = 256;  // llama.cpp rounds a context up to this
-constexpr std::int32_t kOutputRows = 32;
 
 std::string meta_text(const llama_model* model, const std::string& key) {
   std::array<char, 512> text{};
@@ -179,7 +178,7 @@ void Loader::set_sizes() {
   const auto most = static_cast<std::int32_t>(llama_max_parallel_sequences());
   options_.parallel = std::clamp(options_.parallel, 1, most / 2);
   parts_.sequences_max = options_.parallel * 2;  // as many again for cached prefixes
-  parts_.outputs_max = std::max(parts_.sequences_max, kOutputRows);
+  parts_.outputs_max = std::max(parts_.sequences_max, core::kOutputRows);
   parts_.batch_tokens = std::max(options_.batch_tokens, parts_.outputs_max);
   threads_ = std::clamp(options_.threads > 0 ? options_.threads : usable_cores(), 1, GGML_MAX_N_THREADS);
 }

@@ -185,9 +185,9 @@ DecodeStatus LlamaTokenModel::embed(std::span<const BatchToken> batch, std::opti
   }
   if (!parts_.embedder) {
     parts_.embedder = Embedder::create(parts_.model.get(), parts_.embedding);
-    if (!parts_.embedder) {  // the memory it takes is not there now; chats go on
+    if (!parts_.embedder) {
       log_->error("llama: no memory for a context that embeds");
-      return DecodeStatus::kNoSpace;
+      return DecodeStatus::kNoMemory;
     }
   }
   return parts_.embedder->embed(batch, pooling);

@@ -96,7 +96,7 @@ std::vector<Sent> run(Engine& engine, Random& random, std::size_t requests) {
       Sent& any = all[all.size() - 1 - random.below(std::min<std::size_t>(all.size(), 8))];
       if (random.one_in(30)) {
         any.cancelled = !any.sink->ended();
-        engine.cancel(any.ticket, CancelReason::kClientGone);
+        engine.cancel(any.ticket);
       }
       if (random.one_in(4)) {
         any.sink->refuse(false);

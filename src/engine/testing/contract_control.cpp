@@ -21,7 +21,7 @@ TEST_P(EngineContract, CancelWhileQueued) {
   const auto queued = submit(completion("Another story", 20));
   engine_->step();
   EXPECT_EQ(engine_->stats().waiting, 1U);
-  engine_->cancel(queued.ticket, CancelReason::kClientGone);
+  engine_->cancel(queued.ticket);
   run();
   EXPECT_TRUE(queued.sink->events().empty());
   EXPECT_EQ(answer_of(running).usage.completion, 20);
@@ -31,7 +31,7 @@ TEST_P(EngineContract, CancelWhileQueued) {
 
 TEST_P(EngineContract, CancelBeforeTheFirstStep) {
   const auto client = submit(completion("Once upon a time", 20));
-  engine_->cancel(client.ticket, CancelReason::kClientGone);
+  engine_->cancel(client.ticket);
   run();
   EXPECT_TRUE(client.sink->events().empty());
   EXPECT_EQ(engine_->stats().prompt_tokens, 0U);
@@ -42,7 +42,7 @@ TEST_P(EngineContract, CancelWhilePrefilling) {
   const auto client = submit(completion(kLong, 20));
   engine_->step();
   EXPECT_TRUE(client.sink->events().empty()) << "the prompt takes several steps";
-  engine_->cancel(client.ticket, CancelReason::kDeadline);
+  engine_->cancel(client.ticket);
   const auto evaluated = engine_->stats().prompt_tokens;
   run();
   EXPECT_TRUE(client.sink->events().empty());
@@ -54,7 +54,7 @@ TEST_P(EngineContract, CancelAtTheFirstTokenAndWhileDecoding) {
   for (const std::size_t offers : {1U, 5U}) {
     const auto client = submit(completion("Once upon a time", 50));
     ASSERT_TRUE(run_until([&] { return client.sink->offers() == offers; }));
-    engine_->cancel(client.ticket, CancelReason::kClientGone);
+    engine_->cancel(client.ticket);
     run();
     EXPECT_EQ(client.sink->offers(), offers);
     EXPECT_FALSE(client.sink->ended());
@@ -68,7 +68,7 @@ TEST_P(EngineContract, CancelWhilePaused) {
   client.sink->refuse_after(2);
   run();
   EXPECT_EQ(engine_->stats().paused, 1U);
-  engine_->cancel(client.ticket, CancelReason::kClientGone);
+  engine_->cancel(client.ticket);
   client.sink->refuse(false);
   engine_->resume(client.ticket);
   run();
@@ -79,9 +79,9 @@ TEST_P(EngineContract, CancelWhilePaused) {
 
 TEST_P(EngineContract, CancelOfSomethingUnknownOrEndedIsIgnored) {
   const auto client = submit(completion("Once upon a time", 3));
-  engine_->cancel(client.ticket + 1000, CancelReason::kClientGone);
+  engine_->cancel(client.ticket + 1000);
   run();
-  engine_->cancel(client.ticket, CancelReason::kClientGone);
+  engine_->cancel(client.ticket);
   engine_->resume(client.ticket);
   run();
   EXPECT_EQ(answer_of(client).usage.completion, 3);
@@ -93,7 +93,7 @@ TEST_P(EngineContract, NeighboursOfACancelledRequestGoOn) {
   const auto gone = submit(completion("Once upon a time", 50));
   const auto stays = submit(completion("The second story begins", 16));
   ASSERT_TRUE(run_until([&] { return gone.sink->offers() == 4; }));
-  engine_->cancel(gone.ticket, CancelReason::kClientGone);
+  engine_->cancel(gone.ticket);
   run();
   if (exact()) EXPECT_EQ(answer_of(stays).choices.at(0).text(), alone);
   EXPECT_EQ(answer_of(stays).usage.completion, 16);
@@ -233,7 +233,7 @@ TEST_P(EngineContract, CountersAddUp) {
   const auto ended = answer_of(whole);
   const auto gone = submit(completion("Once upon a time", 50));
   ASSERT_TRUE(run_until([&] { return gone.sink->offers() == 3; }));
-  engine_->cancel(gone.ticket, CancelReason::kClientGone);
+  engine_->cancel(gone.ticket);
   run();
   const Stats stats = engine_->stats();
   EXPECT_EQ(stats.requests_finished, 1U);

@@ -147,7 +147,7 @@ TEST_P(EncoderContract, ManyRankingsAtOnceDoNotMix) {
   std::vector<Client> clients;
   for (const auto& request : requests) clients.push_back(submit(request));
   engine_->step();
-  engine_->cancel(clients[1].ticket, CancelReason::kClientGone);
+  engine_->cancel(clients[1].ticket);
   run();
   for (std::size_t i = 0; i < clients.size(); ++i) {
     if (i == 1) continue;

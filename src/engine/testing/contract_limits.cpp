@@ -109,7 +109,7 @@ TEST_P(EngineContract, FullQueueIsOverloaded) {
   EXPECT_EQ(error.code, ErrorCode::kOverloaded);
   ASSERT_TRUE(error.retry_after);
   EXPECT_GE(error.retry_after->count(), 1);
-  engine_->cancel(clients[0].ticket, CancelReason::kClientGone);
+  engine_->cancel(clients[0].ticket);
   engine_->step();
   const auto fourth = submit(completion("Four", 5));
   run();

@@ -120,6 +120,43 @@ TEST(Faults, SlowReaderGivesItsCellsFirst) {
   EXPECT_EQ(h.control->misuses(), Misuses{});
 }
 
+TEST(Faults, SlowReadersMakeRoomForThoseWhoWait) {
+  Harness h({.kv_cells = 200}, {.parallel = 3, .step_tokens = 64});
+  const auto slow = h.submit(completion(prompt(0), 20));
+  slow.sink->refuse_after(3);
+  h.run();
+  const auto quick = h.submit(completion(prompt(1), 30));
+  while (quick.sink->offers() == 0) h.engine->step();
+  const auto next = h.submit(completion(prompt(2), 5));
+  while (!next.sink->ended()) h.engine->step();
+  EXPECT_FALSE(quick.sink->ended()) << "they had room beside each other";
+  h.run();
+  slow.sink->refuse(false);
+  h.engine->resume(slow.ticket);
+  h.run();
+  EXPECT_EQ(slow.answer().usage.completion, 20);
+  EXPECT_EQ(h.control->misuses(), Misuses{});
+}
+
+TEST(Faults, WithoutMemoryToEmbedOnlyThatFails) {
+  Harness h({}, {.parallel = 3, .step_tokens = 64});
+  (void)h.text_alone(completion(prompt(0), 5));
+  const auto story = h.submit(completion(prompt(1), 20));
+  h.engine->step();
+  h.control->on_batch = [](std::uint64_t, auto batch) {
+    return batch.size() > 1 ? DecodeStatus::kNoMemory : DecodeStatus::kOk;
+  };
+  const auto vectors = h.submit(domain::EmbedRequest{.inputs = {std::string("abc"), std::string("def")}});
+  h.run();
+  EXPECT_EQ(vectors.error().code, ErrorCode::kInsufficientMemory);
+  EXPECT_EQ(story.answer().usage.completion, 20);
+  h.control->on_batch = nullptr;
+  const auto again = h.submit(completion(prompt(0), 5));
+  h.run();
+  EXPECT_GT(again.answer().usage.cached, 0) << "what was cached is there still";
+  EXPECT_EQ(h.control->misuses(), Misuses{});
+}
+
 TEST(Faults, EmbeddingSurvivesAbortAndNoSpace) {
   const auto vectors_with = [](std::uint64_t n, DecodeStatus fault) {
     Harness h({}, {.parallel = 2, .step_tokens = 32});
@@ -154,9 +191,9 @@ TEST(Faults, CancelOfAllInTheBatchInterruptsIt) {
   const auto b = h.submit(completion(prompt(1), 20));
   h.control->on_batch = [&](std::uint64_t n, auto) {
     if (n == 3) {
-      h.engine->cancel(a.ticket, CancelReason::kClientGone);
+      h.engine->cancel(a.ticket);
       EXPECT_EQ(h.control->interrupts, 0U) << "the other one goes on";
-      h.engine->cancel(b.ticket, CancelReason::kClientGone);
+      h.engine->cancel(b.ticket);
       EXPECT_EQ(h.control->interrupts, 1U);
     }
     return DecodeStatus::kOk;
@@ -180,7 +217,7 @@ TEST(Faults, WhoCancelsDuringADecodeGetsNothingOfIt) {
   h.control->on_batch = [&](std::uint64_t n, auto) {
     if (n == 8) {
       offers = gone.sink->offers();
-      h.engine->cancel(gone.ticket, CancelReason::kClientGone);
+      h.engine->cancel(gone.ticket);
     }
     return DecodeStatus::kOk;
   };

@@ -120,7 +120,7 @@ void stress(std::uint64_t seed) {
       Sent& any = all[all.size() - 1 - random.below(std::min<std::size_t>(all.size(), 12))];
       if (random.one_in(25)) {
         any.cancelled = any.cancelled || !any.client.sink->ended();
-        h.engine->cancel(any.client.ticket, CancelReason::kClientGone);
+        h.engine->cancel(any.client.ticket);
       }
       if (random.one_in(10)) any.client.sink->refuse(true);
       if (random.one_in(5)) {
@@ -185,7 +185,7 @@ TEST(Stress, Threads) {
           one.client.ticket = *ticket;
           if (random.one_in(4)) {
             one.cancelled = true;
-            h.engine->cancel(*ticket, CancelReason::kClientGone);
+            h.engine->cancel(*ticket);
           }
           if (slow) {
             one.client.sink->refuse(false);

@@ -335,7 +335,7 @@ TEST(TokenEngine, WaitEndsWithMailOrAStop) {
   std::stop_source stop;
   stop.request_stop();
   h.engine->wait(stop.get_token());  // returns at once
-  std::jthread submitter([&] { h.engine->cancel(99, CancelReason::kClientGone); });
+  std::jthread submitter([&] { h.engine->cancel(99); });
   h.engine->wait({});
   EXPECT_TRUE(h.engine->step());
 }

@@ -27,7 +27,7 @@ class Crew {
   void take_tasks(std::unique_lock<std::mutex>& lock);
 
   const std::size_t helpers_;
-  std::mutex mutex_;
+  std::mutex mutex_;  // of all below but the threads
   std::condition_variable_any more_;
   std::condition_variable all_done_;
   const std::function<void(std::size_t)>* task_ = nullptr;

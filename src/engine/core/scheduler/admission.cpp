@@ -48,7 +48,9 @@ void Scheduler::admit() {
 
 bool Scheduler::admit_choice(Choice& choice) {
   prepare_choice(choice);
-  if (!fits(choice, resident_match(reusable(choice)))) return false;
+  while (!fits(choice, resident_match(reusable(choice)))) {
+    if (!demote_paused()) return false;
+  }
   attach(choice);
   if (choice.sequence < 0) return false;
   leave_queue(*choice.job);

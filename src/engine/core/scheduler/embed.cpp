@@ -25,9 +25,11 @@ bool Scheduler::evaluate_embeddings() {
     }
     const std::size_t count = inputs_.size();
     Job& first = *inputs_.front().job;
+    if (status == DecodeStatus::kNoMemory) fail_inputs();
     clear_inputs();
     switch (status) {
       case DecodeStatus::kOk:
+      case DecodeStatus::kNoMemory:
       case DecodeStatus::kAborted: return true;
       case DecodeStatus::kFailed: fail_model(); return true;
       case DecodeStatus::kNoSpace: break;
@@ -79,6 +81,14 @@ void Scheduler::gather_inputs(std::size_t inputs_max) {
       if (tickets_.empty() || tickets_.back() != job->ticket) tickets_.push_back(job->ticket);
     }
   }
+}
+
+void Scheduler::fail_inputs() {
+  const Error error{.code = ErrorCode::kInsufficientMemory,
+                    .message = fmt::format("model '{}' has no memory left to embed with; unload other models, or try "
+                                           "again later",
+                                           info_.name)};
+  for (const auto& input : inputs_) fail_with(*input.job, error);
 }
 
 void Scheduler::clear_inputs() {

@@ -10,6 +10,9 @@ namespace hearth::engine::core {
 
 namespace {
 
+// Of masking and accepting, in a step: where there is less, waking another thread costs more than it gives.
+constexpr std::uint64_t kConstraintPerThread = 100'000;
+
 void only(domain::Token token, std::span<float> row) {
   std::ranges::fill(row, -std::numeric_limits<float>::infinity());
   row[static_cast<std::size_t>(token)] = 0;
@@ -30,6 +33,7 @@ bool Scheduler::evaluate_tokens() {
         sample();
         return true;
       case DecodeStatus::kAborted: rewind(); return true;
+      case DecodeStatus::kNoMemory:
       case DecodeStatus::kFailed: fail_model(); return true;
       case DecodeStatus::kNoSpace:
         if (!make_room(prefill_tokens)) return true;
@@ -169,27 +173,35 @@ bool Scheduler::wants_token(Choice& choice) {
   return false;
 }
 
-// Each draw touches its choice and its row alone.
+// Each draw touches its choice and its row alone. What formats cost beside the logits is not known before: it is taken
+// to be what it was in the last step.
 void Scheduler::draw_all() {
   const Timed timed(clock_, stats_.sampling_nanoseconds);
   const std::size_t logits = drawings_.size() * static_cast<std::size_t>(model_.vocab().size());
-  crew_.run(drawings_.size(), logits / logits_per_thread_, [this](std::size_t i) { draw(drawings_[i]); });
+  const std::size_t threads = logits / logits_per_thread_ + constraint_nanoseconds_ / kConstraintPerThread;
+  crew_.run(drawings_.size(), threads, [this](std::size_t i) { draw(drawings_[i]); });
+  constraint_nanoseconds_ = 0;
+  for (const Drawing& drawing : drawings_) constraint_nanoseconds_ += drawing.constraint_nanoseconds;
 }
 
 void Scheduler::draw(Drawing& drawing) const {
   Choice& choice = *drawing.choice;
+  const auto constrain = [&](auto&& step) {
+    const Timed timed(clock_, drawing.constraint_nanoseconds);
+    return step(*choice.matcher);
+  };
   const PreparedGeneration& work = choice.job->generation;
   const domain::Generation& settings = work.generation;
   if (ends_thinking(choice)) {
     only(work.thinking_end[choice.thinking_ends++], drawing.row);
   } else if (choice.matcher) {
-    choice.matcher->mask(drawing.row);
+    constrain([&](auto& matcher) { matcher.mask(drawing.row); });
   } else if (settings.sampling.ignore_eos) {
     for (const domain::Token t : end_tokens_)
       drawing.row[static_cast<std::size_t>(t)] = -std::numeric_limits<float>::infinity();
   }
   drawing.draw = choice.sampler->sample(drawing.row, settings.logprobs ? settings.top_logprobs : -1);
-  drawing.fits = !choice.matcher || choice.matcher->accept(drawing.draw.token);
+  if (choice.matcher) drawing.fits = constrain([&](auto& matcher) { return matcher.accept(drawing.draw.token); });
 }
 
 void Scheduler::take_token(Drawing& drawing) {

@@ -7,9 +7,6 @@
 namespace hearth::engine::core {
 namespace {
 
-// Rows of logits are large: so many a step asks for, if not more sequences run. Engines keep room for as many, and
-// store/memory_estimate.cpp counts them.
-constexpr std::int32_t kOutputRows = 32;
 constexpr std::int32_t kLeastShift = 4;  // tokens that a shift has to choose from
 
 }  // namespace

@@ -93,10 +93,7 @@ void Scheduler::insert(Submission submission) {
   job->due =
       job->submitted - kPriorityLead * (static_cast<int>(job->priority) - static_cast<int>(domain::Priority::kNormal));
   by_ticket_.emplace(job->ticket, job.get());
-  if (job->ended) {  // a reply: nothing to evaluate
-    leave_queue(*job);
-    ++stats_.requests_finished;
-  } else if (broken_) {
+  if (broken_) {
     fail_with(*job, Error{.code = ErrorCode::kBackendError, .message = "the model failed and must be loaded again"});
   } else if (job->embedding && job->embedding->inputs.empty()) {
     leave_queue(*job);

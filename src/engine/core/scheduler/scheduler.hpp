@@ -110,6 +110,7 @@ class Scheduler {
     std::span<float> row;
     Draw draw;
     bool fits = true;  // what the format allows
+    std::uint64_t constraint_nanoseconds = 0;
   };
   void sample();
   [[nodiscard]] bool wants_token(Choice& choice);
@@ -132,6 +133,7 @@ class Scheduler {
   bool evaluate_embeddings();
   void gather_inputs(std::size_t inputs_max);
   [[nodiscard]] std::size_t embed_budget() const;
+  void fail_inputs();
   void clear_inputs();
   void collect_embeddings();
   [[nodiscard]] bool embeds() const;
@@ -159,10 +161,11 @@ class Scheduler {
   Checkpoints checkpoints_;  // of sequences in the KV cache
   Stats stats_;
   StepPace pace_;
-  StepPace::Step step_;                      // the one in progress
-  std::chrono::nanoseconds took_{};          // by the model, of the last batch
-  std::chrono::nanoseconds request_time_{};  // moving average
-  double embed_token_ = 0;                   // nanoseconds, moving average
+  StepPace::Step step_;                       // the one in progress
+  std::chrono::nanoseconds took_{};           // by the model, of the last batch
+  std::chrono::nanoseconds request_time_{};   // moving average
+  double embed_token_ = 0;                    // nanoseconds, moving average
+  std::uint64_t constraint_nanoseconds_ = 0;  // of the last step's draws
   bool idle_ = false;
   bool broken_ = false;
   bool embed_turn_ = false;
