@@ -21,9 +21,20 @@ struct Parsed {
   std::size_t read = 0;   // bytes of the input, where it failed
 };
 
-bool is_word(char c) {
-  const auto u = static_cast<unsigned char>(c);
-  return (u >= '0' && u <= '9') || (u >= 'a' && u <= 'z') || (u >= 'A' && u <= 'Z');
+// Whether a letter or digit begins there that stands for itself in all formats. Of UTF-8 by first bytes: the scripts,
+// without the blocks of punctuation and symbols, from which formats take marks.
+bool begins_word(std::string_view text) {
+  const auto c = static_cast<unsigned char>(text.front());
+  if (c < 0x80) return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+  const bool is_ideographic_punctuation = text.starts_with("\xE3\x80");
+  return c >= 0xC3 && c <= 0xED && c != 0xE2 && !is_ideographic_punctuation;
+}
+
+// Where the last of these begins; npos: nowhere.
+std::size_t last_word(std::string_view text) {
+  for (std::size_t at = text.size(); at > 0; --at)
+    if (begins_word(text.substr(at - 1))) return at - 1;
+  return std::string_view::npos;
 }
 
 class PegReader final : public AnswerReader {
@@ -129,9 +140,8 @@ class PegReader final : public AnswerReader {
     if (calls_ > 0) return;
     std::string& sent = text_.empty() ? thinking_ : text_;
     if (sent.empty() || !input_.ends_with(sent)) return;
-    const auto word = std::find_if(sent.rbegin(), sent.rend(), is_word);
-    if (word == sent.rend()) return;
-    const auto keep = static_cast<std::size_t>(sent.rend() - word) - 1;
+    const std::size_t keep = last_word(sent);
+    if (keep == std::string::npos) return;
     const std::size_t at = input_.size() - sent.size();
     input_.erase(at, keep);
     if (at < begin_) begin_ -= std::min(keep, begin_ - at);

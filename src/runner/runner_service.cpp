@@ -30,8 +30,11 @@ class Submission {
   bool ended_ = false;
 };
 
+// What is longer is read, rendered and tokenised on another thread, which takes longer to wake than this takes.
+constexpr std::size_t kShortBody = 4096;
+
 // Formats that are compiled, or wait for that. Each may take seconds, so that more would wait for too long.
-constexpr int kCompilingMax = 8;
+constexpr std::size_t kCompilingMax = 8;
 constexpr auto kCompilingRetry = 3s;
 
 http::Response json_response(int status, std::string body) {
@@ -50,6 +53,28 @@ http::ResponseHead ndjson_head() {
   http::ResponseHead head;
   head.headers.set("content-type", "application/x-ndjson");
   return head;
+}
+
+// Whether there is little to do before the engine has it: a template of the model's own without tools, no sampler that
+// looks through the vocabulary first.
+bool is_plain(const domain::Request& request) {
+  if (const auto* const chat = std::get_if<domain::ChatRequest>(&request))
+    return chat->tools.empty() && chat->template_override.empty() && chat->generation.sampling.dry.multiplier == 0;
+  const auto* const completion = std::get_if<domain::CompletionRequest>(&request);
+  return completion == nullptr || completion->generation.sampling.dry.multiplier == 0;
+}
+
+// What a request's format is compiled from, as far as the client says it.
+std::string form_of(const domain::Request& request) {
+  const auto text = [](const domain::ResponseFormat& format) {
+    return fmt::format("{}:{}", static_cast<int>(format.kind), format.text);
+  };
+  if (const auto* const completion = std::get_if<domain::CompletionRequest>(&request))
+    return text(completion->response_format);
+  const auto& chat = std::get<domain::ChatRequest>(request);
+  std::string out = text(chat.response_format);
+  for (const auto& tool : chat.tools) out += fmt::format("\n{}:{}", tool.name, tool.parameters);
+  return out;
 }
 
 // The requests that need no engine step, answered as a stream like all others.
@@ -137,6 +162,11 @@ void RunnerService::set_failure(Error error) {
   settled_.set();
 }
 
+void RunnerService::end() {
+  ending_.set();
+  changed_.set();
+}
+
 rt::Task<Result<engine::Engine*>> RunnerService::loaded_engine() {
   co_await settled_.wait();
   co_return outcome_.with([](const Outcome& o) -> Result<engine::Engine*> {
@@ -171,23 +201,25 @@ struct RunnerService::Begun {
 };
 
 rt::Task<Result<RunnerService::Begun>> RunnerService::begin(engine::Engine& engine, std::string_view body) {
-  domain::Request request;
   Begun out;
-  const auto known = co_await work_.run([&]() -> Result<bool> {
-    HEARTH_TRY(request, native::read_request(body));
-    if (const auto direct = answer_directly(engine, request)) {
+  const bool is_short = body.size() <= kShortBody;
+  auto request = is_short ? native::read_request(body) : co_await work_.run([&] { return native::read_request(body); });
+  HEARTH_CO_CHECK(request);
+  const auto submit = [&]() -> Result<bool> {
+    if (const auto direct = answer_directly(engine, *request)) {
       HEARTH_CHECK(*direct);
       out.lines = lines_of(**direct);
       return true;
     }
     out.sink = std::make_shared<ChannelSink>(engine);
-    HEARTH_TRY(const auto ticket, engine.submit_known(request, out.sink));
+    HEARTH_TRY(const auto ticket, engine.submit_known(*request, out.sink));
     if (ticket) out.took(*ticket);
     return ticket.has_value();
-  });
+  };
+  const auto known = is_short && is_plain(*request) ? submit() : co_await work_.run(submit);
   HEARTH_CO_CHECK(known);
   if (!*known) {
-    HEARTH_CO_TRY(const auto ticket, co_await submit_slowly(engine, request, out.sink));
+    HEARTH_CO_TRY(const auto ticket, co_await submit_slowly(engine, *request, out.sink));
     out.took(ticket);
   }
   co_return out;
@@ -195,14 +227,24 @@ rt::Task<Result<RunnerService::Begun>> RunnerService::begin(engine::Engine& engi
 
 rt::Task<Result<engine::Ticket>> RunnerService::submit_slowly(engine::Engine& engine, const domain::Request& request,
                                                               std::shared_ptr<engine::Sink> sink) {
-  if (compiling_ >= kCompilingMax)
+  const std::string form = form_of(request);
+  const bool begins = compiling_.with([&](Compiling& forms) {
+    if (!forms.contains(form) && forms.size() >= kCompilingMax) return false;
+    ++forms[form];
+    return true;
+  });
+  if (!begins)
     co_return fail(Error{.code = ErrorCode::kOverloaded,
                          .message = fmt::format("{} other formats of answers (schemas, grammars, tools) are being "
                                                 "compiled; try again in a few seconds",
-                                                compiling_.load()),
+                                                kCompilingMax),
                          .retry_after = kCompilingRetry});
-  ++compiling_;
-  const std::shared_ptr<void> done(nullptr, [this](void*) { --compiling_; });
+  const std::shared_ptr<void> done(nullptr, [&](void*) {
+    compiling_.with([&](Compiling& forms) {
+      const auto mine = forms.find(form);
+      if (--mine->second == 0) forms.erase(mine);
+    });
+  });
   co_return co_await slow_.run([&] { return engine.submit(request, sink); });
 }
 
@@ -244,7 +286,7 @@ rt::Task<void> RunnerService::stats(http::ResponseWriter& writer) {
   http::ResponseHead head = ndjson_head();
   if (!engine || !co_await writer.start(std::move(head))) co_return;
   std::string last;
-  while (true) {
+  while (!ending_.is_set()) {
     std::string now = write_stats((*engine)->stats());
     if (now != last) {
       last = now;
@@ -254,6 +296,7 @@ rt::Task<void> RunnerService::stats(http::ResponseWriter& writer) {
     changed_.reset();
     co_await changed_.wait(base::Deadline::after(1s));
   }
+  (void)co_await writer.finish();
 }
 
 }  // namespace hearth::runner

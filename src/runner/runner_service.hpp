@@ -1,7 +1,7 @@
 #pragma once
 
-#include <atomic>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -32,6 +32,8 @@ class RunnerService final : public http::Service {
   // Once, from any thread: the engine is there, or will never be. REQUIRES: the engine outlives the server.
   void set_engine(engine::Engine& engine);
   void set_failure(Error error);
+  // From any thread: the streams of statistics, which have no end of their own, end.
+  void end();
 
   [[nodiscard]] http::RoutePolicy policy(const http::RequestHead&) const override {
     return {.body_max = {256ULL << 20}};
@@ -52,7 +54,8 @@ class RunnerService final : public http::Service {
 
   rt::WorkThreads& work_;
   rt::WorkThreads& slow_;
-  std::atomic<int> compiling_ = 0;  // the loops of a server are several
+  using Compiling = std::map<std::string, std::size_t>;  // how many requests wait, by what is compiled
+  base::Guarded<Compiling> compiling_;                   // the loops of a server are several
   rt::SignalFlag settled_;
   struct Outcome {
     engine::Engine* engine = nullptr;
@@ -60,6 +63,7 @@ class RunnerService final : public http::Service {
   };
   base::Guarded<Outcome> outcome_;
   rt::SignalFlag changed_;  // a request ended: the statistics are news
+  rt::SignalFlag ending_;
 };
 
 }  // namespace hearth::runner

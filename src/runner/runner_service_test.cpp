@@ -168,6 +168,7 @@ TEST_F(RunnerServiceTest, CompilingHoldsUpNobodyElse) {
   auto occupied = spawn(occupy(slow_, compiled.get_future()));
   std::vector<std::future<Result<domain::Answer>>> forms;
   for (int i = 1; i <= 8; ++i) forms.push_back(spawn(ask(*b, with_form(i))));
+  for (int i = 0; i < 4; ++i) forms.push_back(spawn(ask(*b, with_form(1))));  // the same is compiled once
   const auto too_many = on_loop(ask(*b, with_form(9)));
   ASSERT_FALSE(too_many);
   EXPECT_EQ(too_many.error().code, ErrorCode::kOverloaded);

@@ -89,6 +89,10 @@ def test_logprobs_are_of_what_is_possible(openai_client):
     answer = chat(openai_client, response_format=form, logprobs=True, top_logprobs=3).choices[0]
     assert json.loads(answer.message.content) == "fixed"
     assert all(t.logprob <= 0 for t in answer.logprobs.content)
+    for token in answer.logprobs.content:  # where one can come, the others are impossible
+        others = [other.logprob for other in token.top_logprobs if other.token != token.token]
+        assert len(others) >= 2 and all(logprob < 0 for logprob in others)
+        assert token.logprob < -1e-6 or max(others) == -9999
 
 
 def test_ollama(server):

@@ -114,6 +114,7 @@ rt::Task<void> run(const Arguments& arguments, rt::IoThreads& threads, base::Log
   const auto why = co_await rt::race(told(next(signals), parent_gone()), worker.failed());
   const bool failed = why.index() == 1;  // the next request starts a new process
   if (failed) exit_code = 1;
+  service.end();
   co_await server.stop(failed ? std::chrono::seconds(5) : std::chrono::seconds(0));
 }
 

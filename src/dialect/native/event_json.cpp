@@ -1,3 +1,4 @@
+#include <cmath>
 #include <limits>
 
 #include "base/strings.hpp"
@@ -30,30 +31,43 @@ std::string read_token_bytes(Object& in) {
   return text;
 }
 
+// JSON has no infinity: what is impossible has no field.
+void write_probability(Writer& w, double logprob) {
+  if (std::isfinite(logprob)) w.field("logprob", logprob);
+}
+double read_probability(Object& in) {
+  constexpr double kAny = std::numeric_limits<double>::max();
+  double out = -std::numeric_limits<double>::infinity();
+  in.number("logprob", out, -kAny, kAny);
+  return out;
+}
+
 void write_logprob(Writer& w, const domain::TokenLogprob& l) {
   w.begin_object();
   write_token_bytes(w, l.text);
-  w.field("id", l.id).field("logprob", l.logprob);
+  w.field("id", l.id);
+  write_probability(w, l.logprob);
   if (l.first) w.field("first", true);
   w.key("top").begin_array();
   for (const auto& t : l.top) {
     w.begin_object();
     write_token_bytes(w, t.text);
-    w.field("id", t.id).field("logprob", t.logprob).end_object();
+    w.field("id", t.id);
+    write_probability(w, t.logprob);
+    w.end_object();
   }
   w.end_array().end_object();
 }
 domain::TokenLogprob read_logprob(Object& in) {
   domain::TokenLogprob l{.text = read_token_bytes(in)};
   in.integer("id", l.id, kInt32Min, kInt32Max);
-  constexpr double kAny = std::numeric_limits<double>::max();
-  in.number("logprob", l.logprob, -kAny, kAny);
+  l.logprob = read_probability(in);
   in.boolean("first", l.first);
   in.each("top", [&](const Item& item) {
     item.object([&](Object& o) {
       domain::TokenLogprob::Alternative a{.text = read_token_bytes(o)};
       o.integer("id", a.id, kInt32Min, kInt32Max);
-      o.number("logprob", a.logprob, -kAny, kAny);
+      a.logprob = read_probability(o);
       l.top.push_back(std::move(a));
     });
   });

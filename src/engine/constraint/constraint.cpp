@@ -173,7 +173,7 @@ struct Compiler::Impl {
     }
   }
   SharedConstraint compile(const domain::Tokens& visible, const xgrammar::Grammar& grammar) {
-    return shared(compiler(visible).CompileGrammar(grammar.ToString()));  // its text is what the compiler knows again
+    return shared(compiler(visible).CompileGrammar(grammar));
   }
   static SharedConstraint shared(xgrammar::CompiledGrammar grammar) {
     return std::make_shared<const Constraint>(std::make_unique<const Constraint::Impl>(std::move(grammar)));

@@ -9,6 +9,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -221,8 +222,9 @@ class Normaliser {
 
   bj::value listed(const bj::array& values, const Plain& plain, const std::string& path) {
     bj::array out;
+    std::unordered_set<bj::value> seen;
     for (const auto& value : values)
-      if (has_type(value, plain) && fits(value, plain, path) && !contains(out, value)) out.push_back(value);
+      if (has_type(value, plain) && fits(value, plain, path) && seen.insert(value).second) out.push_back(value);
     if (out.empty()) return false;
     return bj::object{{"enum", std::move(out)}};
   }
@@ -319,10 +321,11 @@ class Normaliser {
     const auto* required = plain.if_contains("required");
     if (required == nullptr) return true;
     bj::array names;
+    std::unordered_set<std::string_view> seen;
     for (const auto& name : required->get_array()) {
       const std::string_view text = name.get_string();
       if (forbidden.contains(text)) return false;
-      if (contains(names, name)) continue;
+      if (!seen.insert(text).second) continue;
       names.push_back(name);
       if (properties.contains(text)) continue;
       const bool is_closed =

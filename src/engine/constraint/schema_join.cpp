@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <fmt/format.h>
+#include <unordered_set>
 #include <utility>
 
 namespace hearth::engine::constraint::detail {
@@ -37,9 +38,10 @@ bool join_types(bj::value& mine, const bj::value& other) {
 }
 
 bool join_values(bj::value& mine, const bj::value& other) {
+  const std::unordered_set<bj::value> theirs(other.get_array().begin(), other.get_array().end());
   bj::array out;
   for (const auto& value : mine.get_array())
-    if (contains(other.get_array(), value)) out.push_back(value);
+    if (theirs.contains(value)) out.push_back(value);
   mine = std::move(out);
   return !mine.get_array().empty();
 }

@@ -16,6 +16,7 @@ constexpr std::size_t kAllChoicesMax = 4096;  // prompts x n, as domain::AnswerB
 constexpr std::int32_t kTopLogprobsMax = 20;
 constexpr std::size_t kInputsMax = 2048;          // texts to embed at once, as OpenAI has it
 constexpr std::size_t kTokenValuesMax = 4 << 20;  // of an answer with a vector per token
+constexpr std::size_t kEchoedMax = 1 << 20;       // probabilities of prompts' tokens in one answer
 constexpr std::size_t kStopsMax = 64;             // every token's text is looked through for all of them
 constexpr std::size_t kStopBytesMax = 16384;      // together
 constexpr std::size_t kCountedBytes =
@@ -238,6 +239,16 @@ Result<Prepared> prepare(const TokenModel& model, const PrepareLimits& limits,
     out.prompts.push_back(std::move(prepared));
   }
   out.scores_prompts = request.echo && request.generation.logprobs;
+  std::size_t echoed = 0;
+  for (const auto& prompt : out.prompts) echoed += prompt.tokens.size();
+  echoed *=
+      static_cast<std::size_t>(request.generation.n) * (1 + static_cast<std::size_t>(request.generation.top_logprobs));
+  if (out.scores_prompts && echoed > kEchoedMax)
+    return fail(ErrorCode::kInvalidRequest,
+                fmt::format("the answer would have {} probabilities of tokens of its prompts; allowed: {}; send fewer "
+                            "prompts, or ask for fewer choices or alternatives",
+                            echoed, kEchoedMax),
+                "logprobs");
   return out;
 }
 

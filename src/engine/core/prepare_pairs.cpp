@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t kDocumentsMax = 10'000;
 constexpr std::size_t kCutsMax = 8;
+constexpr std::size_t kQueryBytesMax = 32 << 20;  // of one request: the query stands before each document
 
 // The text that the first `most` tokens of `text` stand for; nothing if there are no more than that.
 std::optional<std::string> head_of(const Vocab& vocab, std::string_view text, std::size_t most) {
@@ -83,6 +84,13 @@ Result<Prepared> prepare(const TokenModel& model, const PrepareLimits& limits, c
     return fail(ErrorCode::kInvalidRequest,
                 fmt::format("documents has {} texts; allowed: 1 to {}", request.documents.size(), kDocumentsMax),
                 "documents");
+  }
+  if (request.query.size() > kQueryBytesMax / request.documents.size()) {
+    return fail(
+        ErrorCode::kInvalidRequest,
+        fmt::format("a query of {} bytes is too long for {} documents at once; allowed: {} bytes times documents",
+                    request.query.size(), request.documents.size(), kQueryBytesMax),
+        "query");
   }
   PairPreparer pairs{
       .model = model, .most = detail::input_tokens_max(limits, request.envelope), .truncate = request.truncate};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <string_view>
+#include <vector>
 
 namespace hearth::engine::llama {
 namespace {
@@ -17,6 +18,37 @@ Container filled(std::size_t guess, const Fill& fill) {
     n = fill(out.data(), static_cast<std::int32_t>(out.size()));
   }
   out.resize(static_cast<std::size_t>(n > 0 ? n : 0));
+  return out;
+}
+
+// llama.cpp takes texts apart by regular expressions, which for some vocabularies are the standard library's: those
+// need a stack as deep as a match is long. Words, numbers and blanks longer than this are tokenised in parts.
+constexpr std::size_t kRunMax = 1024;
+
+enum class CharacterKind { kLetter, kDigit, kBlank, kLineEnd, kOther };
+CharacterKind kind_of(char c) {
+  if (c >= '0' && c <= '9') return CharacterKind::kDigit;
+  if (c == ' ' || c == '\t') return CharacterKind::kBlank;
+  if (c == '\n' || c == '\r') return CharacterKind::kLineEnd;
+  const char small = static_cast<char>(c | 0x20);
+  return (small >= 'a' && small <= 'z') || static_cast<unsigned char>(c) >= 0x80 ? CharacterKind::kLetter
+                                                                                 : CharacterKind::kOther;
+}
+
+// The text in parts without longer runs of one kind; characters stay whole.
+std::vector<std::string_view> parts_of(std::string_view text) {
+  std::vector<std::string_view> out;
+  std::size_t begin = 0;
+  std::size_t run = 0;
+  for (std::size_t i = 1; i < text.size(); ++i) {
+    run = kind_of(text[i]) == kind_of(text[i - 1]) ? run + 1 : 0;
+    const bool within_character = (static_cast<unsigned char>(text[i]) & 0xC0U) == 0x80U;
+    if (run < kRunMax || within_character) continue;
+    out.push_back(text.substr(begin, i - begin));
+    begin = i;
+    run = 0;
+  }
+  out.push_back(text.substr(begin));
   return out;
 }
 
@@ -35,14 +67,33 @@ domain::Tokens LlamaVocab::tokenize(std::string_view text, bool add_bos, bool sp
   // llama.cpp counts in 32 bits; longer texts are over every limit anyway, and an empty result is refused by the
   // caller.
   if (text.size() > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max() / 2)) return {};
-  auto tokens = filled<domain::Tokens>(text.size() / 2 + 16, [&](llama_token* data, std::int32_t capacity) {
-    return llama_tokenize(vocab_, text.data(), static_cast<std::int32_t>(text.size()), data, capacity, add_bos,
-                          special);
-  });
+  if (llama_vocab_type(vocab_) == LLAMA_VOCAB_TYPE_BPE) {
+    if (const auto parts = parts_of(text); parts.size() > 1) return tokenize_parts(parts, add_bos, special);
+  }
+  auto tokens = tokenize_part(text, add_bos, special);
   const llama_token bos = llama_vocab_bos(vocab_);
   if (add_bos && llama_vocab_get_add_bos(vocab_) && tokens.size() > 1 && tokens[0] == bos && tokens[1] == bos)
     tokens.erase(tokens.begin());
   return tokens;
+}
+
+domain::Tokens LlamaVocab::tokenize_part(std::string_view text, bool add_bos, bool special) const {
+  return filled<domain::Tokens>(text.size() / 2 + 16, [&](llama_token* data, std::int32_t capacity) {
+    return llama_tokenize(vocab_, text.data(), static_cast<std::int32_t>(text.size()), data, capacity, add_bos,
+                          special);
+  });
+}
+
+domain::Tokens LlamaVocab::tokenize_parts(std::span<const std::string_view> parts, bool add_bos, bool special) const {
+  domain::Tokens out;
+  for (const auto part : parts) {
+    const auto tokens = tokenize_part(part, false, special);
+    out.insert(out.end(), tokens.begin(), tokens.end());
+  }
+  const llama_token bos = llama_vocab_bos(vocab_);
+  if (add_bos && llama_vocab_get_add_bos(vocab_) && (out.empty() || out.front() != bos)) out.insert(out.begin(), bos);
+  if (add_bos && llama_vocab_get_add_eos(vocab_)) out.push_back(llama_vocab_eos(vocab_));
+  return out;
 }
 
 std::string LlamaVocab::piece(domain::Token token, bool special) const {
@@ -85,7 +136,7 @@ domain::Token LlamaVocab::end_of_turn() const {
 }
 
 core::InfillTokens LlamaVocab::infill() const {
-  static_assert(LLAMA_TOKEN_NULL == -1);
+  static_assert(LLAMA_TOKEN_NULL == core::InfillTokens{}.prefix);
   return {.prefix = llama_vocab_fim_pre(vocab_),
           .suffix = llama_vocab_fim_suf(vocab_),
           .middle = llama_vocab_fim_mid(vocab_),

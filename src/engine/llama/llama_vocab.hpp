@@ -1,6 +1,7 @@
 #pragma once
 
 #include <llama.h>
+#include <span>
 #include <string>
 
 #include "engine/core/vocab.hpp"
@@ -30,6 +31,10 @@ class LlamaVocab final : public core::Vocab {
   [[nodiscard]] std::string text_of(domain::Token token) const;
 
  private:
+  [[nodiscard]] domain::Tokens tokenize_part(std::string_view text, bool add_bos, bool special) const;
+  [[nodiscard]] domain::Tokens tokenize_parts(std::span<const std::string_view> parts, bool add_bos,
+                                              bool special) const;
+
   const llama_vocab* vocab_;
   std::size_t token_bytes_max_ = 0;
 };

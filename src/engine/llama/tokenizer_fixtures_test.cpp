@@ -225,5 +225,25 @@ TEST(TokenizerFixtures, IdsAndTextsAreTheCheckpoints) {
   differences.compare_with_known();
 }
 
+// Of any length, in the stack of a thread.
+TEST(TokenizerFixtures, LongRuns) {
+  if (!std::filesystem::exists(kFolder)) GTEST_SKIP() << "no fixtures in " << kFolder;
+  for (const TokenizerKind& kind : kKinds) {
+    const test_support::TestFile file(test_support::TokenizerFile(kFolder / kind.folder).gguf(kind));
+    const VocabOnly model(file);
+    const LlamaVocab vocab(model.vocab);
+    if (llama_vocab_type(model.vocab) != LLAMA_VOCAB_TYPE_BPE) continue;
+    std::string all;
+    for (const std::string_view unit : {"a", " ", "=", "\n", "7", "\xC3\xA9", "/", "\t", "A"})
+      for (int i = 0; i < 20'000; ++i) all += unit;
+    const auto tokens = vocab.tokenize(all, false, false);
+    EXPECT_EQ(vocab.detokenize(tokens), all) << kind.folder;
+    auto framed = vocab.tokenize("", true, false);
+    const auto at = static_cast<std::ptrdiff_t>(llama_vocab_get_add_bos(model.vocab) ? 1 : 0);
+    framed.insert(framed.begin() + at, tokens.begin(), tokens.end());
+    EXPECT_EQ(vocab.tokenize(all, true, false), framed) << kind.folder;
+  }
+}
+
 }  // namespace
 }  // namespace hearth::engine::llama

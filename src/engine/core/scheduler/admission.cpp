@@ -48,7 +48,8 @@ void Scheduler::admit() {
 
 bool Scheduler::admit_choice(Choice& choice) {
   prepare_choice(choice);
-  while (!fits(choice, resident_match(reusable(choice)))) {
+  if (!fits(choice, resident_match(reusable(choice)), paused_cells())) return false;
+  while (!fits(choice, resident_match(reusable(choice)), 0)) {
     if (!demote_paused()) return false;
   }
   attach(choice);
@@ -68,13 +69,21 @@ bool Scheduler::admit_embedding(Job& job) {
   return true;
 }
 
-// Whether the choice finds its cells beside what runs. Alone it always begins: then cells are made free for it.
-bool Scheduler::fits(const Choice& choice, const PrefixIndex::Match& match) const {
+// What slow readers hold; at most, where they share some.
+std::int32_t Scheduler::paused_cells() const {
+  std::int32_t out = 0;
+  for (const Choice* choice : running_) out += choice->job->paused ? choice->evaluated : 0;
+  return out;
+}
+
+// Whether the choice finds its cells beside what runs, if `freed` of those come free. Alone it always begins: then
+// cells are made free for it.
+bool Scheduler::fits(const Choice& choice, const PrefixIndex::Match& match, std::int32_t freed) const {
   const std::int32_t others = active();
   if (model_.kv_cells() == 0 || others == 0) return true;
   const std::int32_t shared = match.cached ? 0 : match.length;
   const auto needed = static_cast<std::int32_t>(choice.tokens.size()) - shared + kGrowth * (others + 1);
-  return index_.cells_in_use() + needed <= model_.kv_cells();
+  return index_.cells_in_use() - freed + needed <= model_.kv_cells();
 }
 
 void Scheduler::prepare_choice(Choice& choice) {

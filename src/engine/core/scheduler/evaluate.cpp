@@ -207,7 +207,7 @@ void Scheduler::draw(Drawing& drawing) const {
 void Scheduler::take_token(Drawing& drawing) {
   Choice& choice = *drawing.choice;
   Job& job = *choice.job;
-  if (choice.stage != Choice::Stage::kRunning) return;  // its job has failed by another choice's token
+  if (job.ended) return;  // it has failed by another choice's token
   if (!drawing.fits)
     return fail_with(
         job,

@@ -28,10 +28,10 @@ namespace hearth::engine::core {
 // is longer; while costs are learnt (the first prompts of a new depth) twice step_time, or the streams and
 // StepPace::kChunk tokens. A step of embeddings takes about step_time, or its only input. Two things may hold an answer
 // up longer: its own reader, and a KV cache without room. With low priority one begins when what came up to twice
-// kPriorityLead later with high priority has begun. A choice (one answer of a job) runs while it has a sequence id; at
-// most `parallel` choices that are not paused run at once. What finished stays cached under its id until the id or its
-// cells are needed. REQUIRES: all references outlive it; info.capabilities.slots is the number of choices that run at
-// once.
+// kPriorityLead later with high priority has begun. A choice (one answer of a job) runs while it has a sequence id; no
+// choice begins where `parallel` that are not paused run; whose reader comes back goes on beside them. What finished
+// stays cached under its id until the id or its cells are needed. REQUIRES: all references outlive it;
+// info.capabilities.slots is the number of choices that run at once.
 class Scheduler {
  public:
   static constexpr std::chrono::seconds kPriorityLead{20};
@@ -72,7 +72,8 @@ class Scheduler {
   void admit();
   bool admit_choice(Choice& choice);
   bool admit_embedding(Job& job);
-  [[nodiscard]] bool fits(const Choice& choice, const PrefixIndex::Match& match) const;
+  [[nodiscard]] bool fits(const Choice& choice, const PrefixIndex::Match& match, std::int32_t freed) const;
+  [[nodiscard]] std::int32_t paused_cells() const;
   void prepare_choice(Choice& choice);
   void attach(Choice& choice);
   [[nodiscard]] SequenceId take_id();
