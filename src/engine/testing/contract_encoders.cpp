@@ -130,6 +130,9 @@ TEST_P(EncoderContract, WhatCannotBeRankedIsRefused) {
   request = question(0);
   EXPECT_EQ(refusal(request).param, "documents");
   EXPECT_EQ(refusal(question(10'001)).param, "documents");
+  request = question(1000);
+  request.query.assign(50'000, 'q');  // once for each document
+  EXPECT_EQ(refusal(request).param, "query");
   if (!can(Task::kEmbed)) {
     EXPECT_EQ(refusal(domain::EmbedRequest{.inputs = {std::string("x")}}).code, ErrorCode::kUnsupported);
   }

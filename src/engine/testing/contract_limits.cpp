@@ -146,6 +146,19 @@ TEST_P(EngineContract, BadValuesAreNamed) {
   }
 }
 
+// What a prompt's own probabilities take grows with the choices, the alternatives and the prompts.
+TEST_P(EngineContract, EchoedProbabilitiesHaveABound) {
+  auto request = completion("Once", 0);
+  request.prompts.assign(30, domain::Tokens(64, 1));
+  request.echo = true;
+  request.generation.n = 128;
+  request.generation.top_logprobs = 20;
+  request.generation.logprobs = true;
+  const auto error = refusal(request);
+  EXPECT_EQ(error.code, ErrorCode::kInvalidRequest);
+  EXPECT_EQ(error.param, "logprobs");
+}
+
 TEST_P(EngineContract, WhatTheModelCannotDoIsUnsupported) {
   EXPECT_EQ(refusal(domain::RerankRequest{.query = "q", .documents = {"d"}}).code, ErrorCode::kUnsupported);
   EXPECT_EQ(refusal(domain::ClassifyRequest{.inputs = {{.text = "x", .pair = {}}}}).code, ErrorCode::kUnsupported);

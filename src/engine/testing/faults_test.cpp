@@ -228,5 +228,28 @@ TEST(Faults, WhoCancelsDuringADecodeGetsNothingOfIt) {
   EXPECT_EQ(h.control->interrupts, 0U);
 }
 
+// Of several choices one meets a form that takes too long: the request fails at once, and says nothing more.
+TEST(Faults, AChoiceThatCannotGoOnFailsItsRequest) {
+  Harness h({.kv_cells = 16384, .context_tokens = 2048}, {.parallel = 8});
+  auto request = completion(prompt(0), 200);
+  request.generation.n = 7;
+  request.generation.sampling.temperature = 5;
+  request.generation.sampling.seed = 5;
+  request.generation.sampling.logit_bias = {{TestVocab::kEos, -100.0F}};
+  request.response_format = {
+      .kind = domain::ResponseFormat::Kind::kRegex,
+      .text =
+          "[a-t][12]{199}|[u-z](((((((([12]{1,60}1?){1,60}1?){1,60}1?){1,60}1?){1,60}1?){1,60}1?){1,60}1?){1,60}1?){1,"
+          "60}",
+  };
+  const auto client = h.submit(request);
+  const auto beside = h.submit(completion(prompt(1), 20));
+  h.run();
+  EXPECT_EQ(client.error().code, ErrorCode::kUnsupported);
+  EXPECT_EQ(order_violation(client.sink->events(), 7), "");
+  EXPECT_EQ(beside.answer().usage.completion, 20);
+  EXPECT_EQ(h.control->misuses(), Misuses{});
+}
+
 }  // namespace
 }  // namespace hearth::engine::testing
