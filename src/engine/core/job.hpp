@@ -71,9 +71,8 @@ struct Job {
   std::size_t choices_open = 0;  // not done
 
   std::optional<PreparedEmbedding> embedding;
-  std::size_t embedded = 0;        // inputs done
-  std::vector<float> scores;       // of these, where they are ranked
-  SequenceId embed_sequence = -1;  // reserved while it is active
+  std::size_t embedded = 0;   // inputs done
+  std::vector<float> scores;  // of these, where they are ranked
 
   domain::Usage usage;
   std::vector<domain::Event> pending;

@@ -84,8 +84,9 @@ class TokenModel {
   // modified.
   [[nodiscard]] virtual std::span<float> logits(std::size_t index) = 0;  // [vocab]
   // Evaluates whole sequences, each up to the context's length (batch_tokens_max does not bind here; the caller keeps
-  // batches of several sequences below it). `pooling`: none = as the model says. embedding: of a sequence of the last
-  // embed(), not normalised; of a model that ranks or classifies, what its head gives.
+  // batches of several sequences below it). Their ids are of this batch alone: what decode() keeps is left as it is.
+  // `pooling`: none = as the model says. embedding: of a sequence of the last embed(), not normalised; of a model that
+  // ranks or classifies, what its head gives.
   [[nodiscard]] virtual DecodeStatus embed(std::span<const BatchToken> batch,
                                            std::optional<domain::Pooling> pooling) = 0;
   // [dim]; with Pooling::kNone [tokens, dim]; of a head [outputs]

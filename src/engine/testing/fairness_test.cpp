@@ -123,7 +123,8 @@ struct Timed {
     ++verdict.steps;
     const auto target = static_cast<double>(setup.target.count());
     verdict.late += step.time > 1.25 * target ? 1 : 0;
-    if (step.time > 2 * target) broken(step, "embeddings");
+    const double first = StepPace::kChunk * setup.machine.prompt_token(step.depth, step.small());
+    if (step.time > std::max(2 * target, first)) broken(step, "embeddings");
   }
   void check_tokens(const Step& step) {
     const auto limit = static_cast<double>(setup.limit.count());

@@ -175,14 +175,16 @@ TEST(Faults, EmbeddingSurvivesAbortAndNoSpace) {
   }
 }
 
-TEST(Faults, EmbeddingWaitsForCellsOfWhatRuns) {
-  Harness h({.kv_cells = 90}, {.parallel = 2, .step_tokens = 64});
-  const auto story = h.submit(completion(prompt(0), 20));
-  h.engine->step();
-  const auto vectors = h.submit(domain::EmbedRequest{.inputs = {prompt(1)}});
+TEST(Faults, EmbeddingNeedsNoCellsOfConversations) {
+  Harness h({.sequences = 2, .kv_cells = 90}, {.parallel = 1, .step_tokens = 64});
+  (void)h.text_alone(completion(prompt(0), 5));
+  const auto vectors = h.submit(domain::EmbedRequest{.inputs = {prompt(1), prompt(2), prompt(3)}});
+  const auto story = h.submit(completion(prompt(0), 5));
   h.run();
-  EXPECT_EQ(story.answer().usage.completion, 20);
-  EXPECT_EQ(vectors.answer().embeddings.size(), 1U);
+  EXPECT_EQ(vectors.answer().embeddings.size(), 3U);
+  EXPECT_GT(story.answer().usage.cached, 0);
+  EXPECT_EQ(h.engine->stats().prefix_evictions, 0U);
+  EXPECT_EQ(h.control->misuses(), Misuses{});
 }
 
 TEST(Faults, CancelOfAllInTheBatchInterruptsIt) {

@@ -19,6 +19,10 @@ std::uint64_t mix(std::uint64_t x) {  // splitmix64
   return x ^ (x >> 31U);
 }
 
+std::uint64_t after(std::uint64_t history, domain::Token token) {
+  return mix(history * 31 + static_cast<std::uint64_t>(token));
+}
+
 float noise(std::uint64_t x) {
   return static_cast<float>(mix(x) >> 40U) / static_cast<float>(1U << 23U) - 1.0F;
 }  // [-1, 1)
@@ -37,7 +41,7 @@ TestModel::TestModel(TestModelOptions options, std::shared_ptr<TestControl> cont
     : options_(std::move(options)),
       control_(control ? std::move(control) : std::make_shared<TestControl>()),
       sequences_(static_cast<std::size_t>(options_.sequences)),
-      embeddings_(static_cast<std::size_t>(options_.sequences)) {
+      texts_(static_cast<std::size_t>(options_.sequences)) {
   info_.name = info_.engine = "test";
   info_.capabilities = {.tasks = options_.tasks,
                         .context_tokens = options_.context_tokens,
@@ -89,29 +93,33 @@ DecodeStatus TestModel::begin(std::span<const core::BatchToken> batch, std::size
   if (control_->on_batch) {
     if (const auto status = control_->on_batch(n, batch); status != DecodeStatus::kOk) return status;
   }
-  const bool bounded = options_.kv_cells > 0;
-  if (bounded && control_->cells_used + static_cast<std::int32_t>(batch.size()) > options_.kv_cells)
-    return DecodeStatus::kNoSpace;
   return DecodeStatus::kOk;
 }
 
-bool TestModel::store(const core::BatchToken& token) {
+bool TestModel::follows(const core::BatchToken& token, std::size_t length) {
+  if (token.position == static_cast<core::Position>(length)) return true;
+  broken(fmt::format("sequence {} has {} tokens and gets position {}", token.sequence, length, token.position));
+  return false;
+}
+
+bool TestModel::is_known(const core::BatchToken& token) {
   if (token.sequence < 0 || token.sequence >= options_.sequences)
     return broken(fmt::format("sequence {}", token.sequence)), false;
   if (token.token < 0 || token.token >= vocab_.size()) return broken(fmt::format("token {}", token.token)), false;
+  return true;
+}
+
+bool TestModel::store(const core::BatchToken& token) {
+  if (!is_known(token)) return false;
   Cells& cells = sequences_[static_cast<std::size_t>(token.sequence)];
-  if (token.position != static_cast<core::Position>(cells.size())) {
-    broken(fmt::format("sequence {} has {} tokens and gets position {}", token.sequence, cells.size(), token.position));
-    return false;
-  }
+  if (!follows(token, cells.size())) return false;
   add_cell(cells, token.token);
   ++control_->tokens;
   return true;
 }
 
 void TestModel::add_cell(Cells& cells, domain::Token token) {
-  const std::uint64_t before = cells.empty() ? 1 : cells.back()->history;
-  const auto history = mix(before * 31 + static_cast<std::uint64_t>(token));
+  const std::uint64_t history = after(cells.empty() ? 1 : cells.back()->history, token);
   ++control_->cells_used;
   cells.emplace_back(new Cell{.token = token, .history = history}, [control = control_](const Cell* cell) {
     --control->cells_used;
@@ -120,7 +128,10 @@ void TestModel::add_cell(Cells& cells, domain::Token token) {
 }
 
 DecodeStatus TestModel::decode(std::span<const core::BatchToken> batch) {
-  const auto status = begin(batch, static_cast<std::size_t>(options_.batch_tokens));
+  auto status = begin(batch, static_cast<std::size_t>(options_.batch_tokens));
+  const bool bounded = options_.kv_cells > 0 && status == DecodeStatus::kOk;
+  if (bounded && control_->cells_used + static_cast<std::int32_t>(batch.size()) > options_.kv_cells)
+    status = DecodeStatus::kNoSpace;
   // An abort leaves part of the batch in the cache, as llama.cpp does.
   const bool aborted = status == DecodeStatus::kAborted || interrupted_;
   if (status != DecodeStatus::kOk && !aborted) return status;
@@ -148,19 +159,23 @@ DecodeStatus TestModel::embed(std::span<const core::BatchToken> batch, std::opti
   const bool aborted = status == DecodeStatus::kAborted || interrupted_;
   if (status != DecodeStatus::kOk && !aborted) return status;
   const std::size_t count = aborted ? batch.size() / 2 : batch.size();
+  std::ranges::fill(texts_, Text{});
   for (std::size_t i = 0; i < count; ++i) {
-    if (!store(batch[i])) return DecodeStatus::kFailed;
-    auto& values = embeddings_[static_cast<std::size_t>(batch[i].sequence)];
-    if (batch[i].position == 0) values.clear();
-    add_vector(values, batch[i], pooling.value_or(domain::Pooling::kLast));
+    if (!is_known(batch[i])) return DecodeStatus::kFailed;
+    Text& text = texts_[static_cast<std::size_t>(batch[i].sequence)];
+    if (!follows(batch[i], text.length)) return DecodeStatus::kFailed;
+    text.history = after(text.history, batch[i].token);
+    ++text.length;
+    ++control_->tokens;
+    add_vector(text, batch[i].second, pooling.value_or(domain::Pooling::kLast));
   }
   return aborted ? DecodeStatus::kAborted : DecodeStatus::kOk;
 }
 
-void TestModel::add_vector(std::vector<float>& values, const core::BatchToken& token, domain::Pooling pooling) const {
+void TestModel::add_vector(Text& text, bool second, domain::Pooling pooling) const {
   const bool head = options_.tasks.has(domain::Task::kRerank) || options_.tasks.has(domain::Task::kClassify);
-  const auto& cells = sequences_[static_cast<std::size_t>(token.sequence)];
-  const std::uint64_t history = cells.back()->history + (token.second ? 1000 : 0);
+  std::vector<float>& values = text.values;
+  const std::uint64_t history = text.history + (second ? 1000 : 0);
   std::vector<float> vector(head ? std::max<std::size_t>(options_.labels.size(), 1)
                                  : static_cast<std::size_t>(options_.embedding_dimensions));
   for (std::size_t d = 0; d < vector.size(); ++d) vector[d] = noise(history + d);
@@ -169,13 +184,13 @@ void TestModel::add_vector(std::vector<float>& values, const core::BatchToken& t
   } else if (pooling == domain::Pooling::kNone) {
     values.insert(values.end(), vector.begin(), vector.end());
   } else if (pooling == domain::Pooling::kMean) {
-    const auto count = static_cast<float>(cells.size());
+    const auto count = static_cast<float>(text.length);
     for (std::size_t d = 0; d < vector.size(); ++d) values[d] += (vector[d] - values[d]) / count;
   }
 }
 
 std::span<const float> TestModel::embedding(core::SequenceId sequence) {
-  return embeddings_[static_cast<std::size_t>(sequence)];
+  return texts_[static_cast<std::size_t>(sequence)].values;
 }
 
 bool TestModel::remove(core::SequenceId sequence, core::Position from, core::Position to) {

@@ -88,9 +88,17 @@ class TestModel final : public core::TokenModel {
   using Cells = std::vector<std::shared_ptr<const Cell>>;  // shared: copy() shares cells, as a real cache does
   void broken(std::string what);
   [[nodiscard]] core::DecodeStatus begin(std::span<const core::BatchToken> batch, std::size_t most);
+  bool is_known(const core::BatchToken& token);
+  // Whether a token may come there; `length`: of its sequence so far.
+  bool follows(const core::BatchToken& token, std::size_t length);
   bool store(const core::BatchToken& token);
   void add_cell(Cells& cells, domain::Token token);
-  void add_vector(std::vector<float>& values, const core::BatchToken& token, domain::Pooling pooling) const;
+  struct Text {
+    std::size_t length = 0;
+    std::uint64_t history = 1;
+    std::vector<float> values;
+  };
+  void add_vector(Text& text, bool second, domain::Pooling pooling) const;
   void write_logits(const Cells& cells, std::span<float> row) const;
   [[nodiscard]] domain::Token scripted(const Cells& cells) const;
 
@@ -100,7 +108,7 @@ class TestModel final : public core::TokenModel {
   TestVocab vocab_;
   std::vector<Cells> sequences_;
   std::vector<std::vector<float>> rows_;  // by batch index; empty without output
-  std::vector<std::vector<float>> embeddings_;
+  std::vector<Text> texts_;               // of the last embed(), by sequence
   std::atomic<bool> interrupted_ = false;
 };
 

@@ -259,6 +259,30 @@ TEST(TokenEngine, EmbeddingsOfSeveralRequestsShareABatch) {
   EXPECT_EQ(h.submit(completion("x", 1)).refused.code, ErrorCode::kUnsupported);
 }
 
+// Whichever way they are pooled, and neither ever stands still.
+TEST(TokenEngine, ShortEmbeddingsDoNotWaitForLongOnes) {
+  for (const auto pooling : {domain::Pooling::kMean, domain::Pooling::kNone}) {
+    Harness h({.kv_cells = 0, .tasks = {domain::Task::kEmbed}}, {.parallel = 4, .step_tokens = 64});
+    domain::EmbedRequest many{.inputs = {}, .pooling = domain::Pooling::kMean};
+    for (int i = 0; i < 400; ++i) many.inputs.emplace_back("an input to embed " + std::to_string(i));
+    const auto bulk = h.submit(many);
+    for (int i = 0; i < 10; ++i) h.engine->step();
+    for (int i = 0; i < 20; ++i) {
+      const auto done = bulk.sink->events().size();
+      const auto before = h.control->batches.load();
+      const auto one = h.submit(domain::EmbedRequest{.inputs = {std::string("short")}, .pooling = pooling});
+      while (!one.sink->answer()) h.engine->step();
+      EXPECT_LE(h.control->batches - before, 2U);
+      h.engine->step();
+      EXPECT_GT(bulk.sink->events().size(), done);
+    }
+    EXPECT_FALSE(bulk.sink->answer());
+    h.run();
+    EXPECT_EQ(bulk.answer().embeddings.size(), 400U);
+    EXPECT_EQ(h.control->misuses(), Misuses{});
+  }
+}
+
 TEST(TokenEngine, PairsOfARankingShareBatchesAndChatsGoOn) {
   Harness h({.tasks = {domain::Task::kComplete, domain::Task::kRerank}}, {.parallel = 4, .step_tokens = 64});
   std::string turns;

@@ -15,9 +15,7 @@ constexpr std::int32_t kContexts = 10;
 
 // Slots in use: paused sequences keep their cells but no slot.
 std::int32_t Scheduler::active() const {
-  const auto choices = std::ranges::count_if(running_, [](const Choice* c) { return !c->job->paused; });
-  const auto embeddings = std::ranges::count_if(jobs_, [](const auto& job) { return job->embed_sequence >= 0; });
-  return static_cast<std::int32_t>(choices + embeddings);
+  return static_cast<std::int32_t>(std::ranges::count_if(running_, [](const Choice* c) { return !c->job->paused; }));
 }
 
 void Scheduler::admit() {
@@ -25,12 +23,6 @@ void Scheduler::admit() {
   for (const auto& job : jobs_) {
     if (slots <= 0) return;
     if (job->ended || job->paused || job->cancelled) continue;
-    if (job->embedding) {
-      if (job->embed_sequence >= 0) continue;
-      if (!admit_embedding(*job)) return;
-      --slots;
-      continue;
-    }
     if (job->choices_waiting == 0) continue;
     const auto n = static_cast<std::size_t>(job->generation.generation.n);
     for (auto& choice : job->choices) {
@@ -58,14 +50,6 @@ bool Scheduler::admit_choice(Choice& choice) {
   choice.stage = Choice::Stage::kRunning;
   --choice.job->choices_waiting;
   running_.push_back(&choice);
-  return true;
-}
-
-bool Scheduler::admit_embedding(Job& job) {
-  const SequenceId id = take_id();
-  if (id < 0) return false;
-  leave_queue(job);
-  job.embed_sequence = id;
   return true;
 }
 
@@ -180,7 +164,6 @@ void Scheduler::release_all(Job& job) {
     choice.pin.reset();
     release(choice, true);
   }
-  if (job.embed_sequence >= 0) index_.release(std::exchange(job.embed_sequence, -1));
 }
 
 }  // namespace hearth::engine::core

@@ -1,50 +1,35 @@
 #include <algorithm>
 #include <fmt/format.h>
-#include <limits>
 #include <utility>
 
 #include "engine/core/scheduler/scheduler.hpp"
 
 namespace hearth::engine::core {
 
-bool Scheduler::embeds() const {
-  return std::ranges::any_of(jobs_, [](const auto& job) { return job->embed_sequence >= 0; });
+bool Scheduler::embeds(const Job& job) {
+  return job.embedding && job.embedded < job.embedding->inputs.size() && !job.ended && !job.paused && !job.cancelled;
 }
 
 bool Scheduler::evaluate_embeddings() {
-  std::size_t inputs_max = std::numeric_limits<std::size_t>::max();
-  while (true) {
+  order_embeddings();
+  std::size_t inputs_max = static_cast<std::size_t>(std::max(model_.sequences_max(), 1));
+  while (!embedding_.empty()) {
     gather_inputs(inputs_max);
-    if (inputs_.empty()) return false;
-    const DecodeStatus status = run_batch(true);
-    if (status == DecodeStatus::kOk) {
-      const double token = static_cast<double>(took_.count()) / static_cast<double>(batch_.size());
-      embed_token_ = embed_token_ <= 0 ? token : (embed_token_ + token) / 2;
-      take_mail();
-      collect_embeddings();
-    }
-    const std::size_t count = inputs_.size();
-    Job& first = *inputs_.front().job;
-    if (status == DecodeStatus::kNoMemory) fail_inputs();
-    clear_inputs();
-    switch (status) {
-      case DecodeStatus::kOk:
-      case DecodeStatus::kNoMemory:
+    switch (run_batch(true)) {
+      case DecodeStatus::kOk: collect_embeddings(); return true;
       case DecodeStatus::kAborted: return true;
+      case DecodeStatus::kNoMemory: fail_inputs(); return true;
       case DecodeStatus::kFailed: fail_model(); return true;
       case DecodeStatus::kNoSpace: break;
     }
-    if (evict_one()) continue;
-    if (count > 1) {
-      inputs_max = count / 2;
-    } else if (!demote_paused()) {
-      if (!running_.empty()) return false;  // cells come free when these end
-      fail_with(first,
-                Error{.code = ErrorCode::kContextLength,
-                      .message = fmt::format("the KV cache of {} cells has no room for the input", model_.kv_cells())});
+    if (inputs_.size() == 1) {
+      fail_with(*inputs_.front().job,
+                Error{.code = ErrorCode::kContextLength, .message = "the model has no room for the input"});
       return true;
     }
+    inputs_max = inputs_.size() / 2;
   }
+  return false;
 }
 
 // Tokens of one batch: less while answers stream, so that they keep their pace.
@@ -56,31 +41,48 @@ std::size_t Scheduler::embed_budget() const {
   return static_cast<std::size_t>(std::min(budget, static_cast<double>(step_time_.count()) / embed_token_));
 }
 
-// Whole inputs, in order, of all jobs that embed, as far as there are sequence ids and budget: at least one.
+// By age and by what is left in turn: a short one does not wait for a long one, nor the long one for all short ones.
+// The first says how the batch is pooled.
+void Scheduler::order_embeddings() {
+  embedding_.clear();
+  for (const auto& job : jobs_) {
+    if (embeds(*job)) embedding_.push_back(job.get());
+  }
+  embed_shortest_ = !embed_shortest_;
+  const auto left = [](const Job* job) { return job->embedding->inputs.size() - job->embedded; };
+  const auto shorter = [&](const Job* a, const Job* b) {
+    return left(a) != left(b) ? left(a) < left(b) : a->ticket < b->ticket;
+  };
+  if (embed_shortest_) std::ranges::sort(embedding_, shorter);
+}
+
+// Whole inputs, as far as there are sequence ids and budget: at least one.
 void Scheduler::gather_inputs(std::size_t inputs_max) {
   inputs_.clear();
   batch_.clear();
   tickets_.clear();
   const auto budget = embed_budget();
-  for (const auto& job : jobs_) {
-    if (job->embed_sequence < 0) continue;
-    if (!inputs_.empty() && job->embedding->pooling != inputs_.front().job->embedding->pooling) continue;
+  for (Job* job : embedding_) {
+    if (job->embedding->pooling != embedding_.front()->embedding->pooling) continue;
     const auto& all = job->embedding->inputs;
-    SequenceId own = job->embed_sequence;
     for (std::size_t i = job->embedded; i < all.size() && inputs_.size() < inputs_max; ++i) {
-      if (!inputs_.empty() && batch_.size() + all[i].tokens.size() > budget) return;
-      const bool borrowed = own < 0;
-      const SequenceId id = borrowed ? index_.acquire().value_or(-1) : std::exchange(own, -1);
-      if (id < 0) break;
-      inputs_.push_back({.job = job.get(), .input = i, .sequence = id, .borrowed = borrowed});
-      Position position = 0;
-      for (const domain::Token token : all[i].tokens) {
-        const bool second = all[i].second >= 0 && position >= all[i].second;
-        batch_.push_back({.token = token, .position = position++, .sequence = id, .output = true, .second = second});
-      }
-      if (tickets_.empty() || tickets_.back() != job->ticket) tickets_.push_back(job->ticket);
+      if (!inputs_.empty() && batch_.size() + all[i].tokens.size() > budget) break;
+      add_input(*job, i);
     }
   }
+}
+
+void Scheduler::add_input(Job& job, std::size_t input) {
+  const auto& text = job.embedding->inputs[input];
+  const auto sequence = static_cast<SequenceId>(inputs_.size());
+  inputs_.push_back({.job = &job, .input = input});
+  Position position = 0;
+  for (const domain::Token token : text.tokens) {
+    const bool second = text.second >= 0 && position >= text.second;
+    batch_.push_back({.token = token, .position = position++, .sequence = sequence, .output = true, .second = second});
+  }
+  if (tickets_.empty() || tickets_.back() != job.ticket) tickets_.push_back(job.ticket);
+  leave_queue(job);
 }
 
 void Scheduler::fail_inputs() {
@@ -91,28 +93,20 @@ void Scheduler::fail_inputs() {
   for (const auto& input : inputs_) fail_with(*input.job, error);
 }
 
-void Scheduler::clear_inputs() {
-  for (const auto& input : inputs_) {
-    model_.remove(input.sequence, 0, -1);
-    if (input.borrowed) index_.release(input.sequence);
-  }
-  inputs_.clear();
-}
-
 void Scheduler::collect_embeddings() {
-  for (const auto& input : inputs_) {
-    Job& job = *input.job;
+  const double token = static_cast<double>(took_.count()) / static_cast<double>(batch_.size());
+  embed_token_ = std::max(token, (embed_token_ + token) / 2);  // small batches may cost more: rises at once
+  take_mail();                                                 // who cancelled meanwhile gets nothing more
+  for (std::size_t i = 0; i < inputs_.size(); ++i) {
+    Job& job = *inputs_[i].job;
     if (job.cancelled || job.ended) continue;
     job.prefilled = clock_.now();
     start(job, info_);
-    stats_.prompt_tokens += job.embedding->inputs[input.input].tokens.size();
-    if (auto done = embed(job, info_, model_.embedding(input.sequence)); !done) {
+    stats_.prompt_tokens += job.embedding->inputs[inputs_[i].input].tokens.size();
+    if (auto done = embed(job, info_, model_.embedding(static_cast<SequenceId>(i))); !done)
       fail_with(job, std::move(done).error());
-      continue;
-    }
-    if (job.embedded < job.embedding->inputs.size()) continue;
-    index_.release(std::exchange(job.embed_sequence, -1));
-    finish_job(job);
+    else if (job.embedded == job.embedding->inputs.size())
+      finish_job(job);
   }
 }
 

@@ -48,7 +48,7 @@ bool Scheduler::step() {
   store_.poll();
   if (!broken_) {
     admit();
-    const bool embed_first = embeds() && embed_turn_;
+    const bool embed_first = embed_turn_ && std::ranges::any_of(jobs_, [](const auto& job) { return embeds(*job); });
     embed_turn_ = !embed_first;
     const bool evaluated =
         embed_first ? evaluate_embeddings() || evaluate_tokens() : evaluate_tokens() || evaluate_embeddings();
@@ -160,7 +160,6 @@ void Scheduler::deliver_to(Job& job) {
   }
   job.paused = true;
   for (auto& choice : job.choices) choice.pin.reset();  // others may have its place meanwhile
-  if (job.embed_sequence >= 0) index_.release(std::exchange(job.embed_sequence, -1));
 }
 
 void Scheduler::sweep() {
@@ -173,7 +172,8 @@ void Scheduler::sweep() {
 }
 
 void Scheduler::publish() {
-  const auto busy = static_cast<std::uint32_t>(std::max(active(), 0));
+  const auto embedding = std::ranges::count_if(jobs_, [](const auto& job) { return embeds(*job) && !job->queued; });
+  const auto busy = static_cast<std::uint32_t>(active() + embedding);
   stats_.running = busy;
   stats_.paused = static_cast<std::uint32_t>(std::ranges::count_if(jobs_, [](const auto& job) { return job->paused; }));
   store_.set_aside(checkpoints_.bytes());

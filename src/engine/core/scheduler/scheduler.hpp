@@ -26,12 +26,14 @@ namespace hearth::engine::core {
 // How long: between two tokens of an answer lies at most one step of tokens and one of embeddings, whatever arrives. A
 // step of tokens takes step_limit at most, or what the streams and StepPace::kLeast tokens of prompts take where that
 // is longer; while costs are learnt (the first prompts of a new depth) twice step_time, or the streams and
-// StepPace::kChunk tokens. A step of embeddings takes about step_time, or its only input. Two things may hold an answer
-// up longer: its own reader, and a KV cache without room. With low priority one begins when what came up to twice
-// kPriorityLead later with high priority has begun. A choice (one answer of a job) runs while it has a sequence id; no
-// choice begins where `parallel` that are not paused run; whose reader comes back goes on beside them. What finished
-// stays cached under its id until the id or its cells are needed. REQUIRES: all references outlive it;
-// info.capabilities.slots is the number of choices that run at once.
+// StepPace::kChunk tokens. A step of embeddings takes about step_time, while costs are learnt twice that or
+// StepPace::kChunk tokens; or its only input. Every second one is for those that have the fewest inputs left, the
+// others go by age; embeddings need no slot. Two things may hold an answer up longer: its own reader, and a KV cache
+// without room. With low priority one begins when what came up to twice kPriorityLead later with high priority has
+// begun. A choice (one answer of a job) runs while it has a sequence id; no choice begins where `parallel` that are not
+// paused run; whose reader comes back goes on beside them. What finished stays cached under its id until the id or its
+// cells are needed. REQUIRES: all references outlive it; info.capabilities.slots is the number of choices that run at
+// once.
 class Scheduler {
  public:
   static constexpr std::chrono::seconds kPriorityLead{20};
@@ -71,7 +73,6 @@ class Scheduler {
   // admission.cpp: sequence ids and slots
   void admit();
   bool admit_choice(Choice& choice);
-  bool admit_embedding(Job& job);
   [[nodiscard]] bool fits(const Choice& choice, const PrefixIndex::Match& match, std::int32_t freed) const;
   [[nodiscard]] std::int32_t paused_cells() const;
   void prepare_choice(Choice& choice);
@@ -133,11 +134,12 @@ class Scheduler {
   // embed.cpp
   bool evaluate_embeddings();
   void gather_inputs(std::size_t inputs_max);
+  void order_embeddings();
+  void add_input(Job& job, std::size_t input);
   [[nodiscard]] std::size_t embed_budget() const;
   void fail_inputs();
-  void clear_inputs();
   void collect_embeddings();
-  [[nodiscard]] bool embeds() const;
+  [[nodiscard]] static bool embeds(const Job& job);
 
   TokenModel& model_;
   Inbox& inbox_;
@@ -165,11 +167,12 @@ class Scheduler {
   StepPace::Step step_;                       // the one in progress
   std::chrono::nanoseconds took_{};           // by the model, of the last batch
   std::chrono::nanoseconds request_time_{};   // moving average
-  double embed_token_ = 0;                    // nanoseconds, moving average
+  double embed_token_ = 0;                    // nanoseconds, what it took lately
   std::uint64_t constraint_nanoseconds_ = 0;  // of the last step's draws
   bool idle_ = false;
   bool broken_ = false;
   bool embed_turn_ = false;
+  bool embed_shortest_ = false;
   bool sweep_needed_ = false;
 
   // Of the step in progress; kept for their memory.
@@ -180,11 +183,10 @@ class Scheduler {
   std::vector<BatchToken> batch_;
   std::vector<Ticket> tickets_;
   std::vector<Drawing> drawings_;
-  struct EmbedInput {
+  std::vector<Job*> embedding_;  // in the order of this batch
+  struct EmbedInput {            // its place is its sequence id
     Job* job = nullptr;
     std::size_t input = 0;
-    SequenceId sequence = -1;
-    bool borrowed = false;
   };
   std::vector<EmbedInput> inputs_;
 };
