@@ -1,5 +1,6 @@
 #include <cstdio>
 #include <fmt/format.h>
+#include <utility>
 
 #include "base/files.hpp"
 #include "base/strings.hpp"
@@ -32,7 +33,9 @@ std::optional<std::string> read_plain_line() {
 class Chat {
  public:
   Chat(Context& context, const sdk::Client& client, GenerateOptions options)
-      : context_(context), client_(client), options_(std::move(options)) {}
+      : context_(context), client_(client), options_(std::move(options)) {
+    options_.truncate = true;
+  }
 
   int loop() {
     std::optional<LineEditor> editor;
@@ -70,6 +73,10 @@ class Chat {
       return outcome.error().code != ErrorCode::kModelNotFound && outcome.error().code != ErrorCode::kUnavailable;
     }
     messages_.push_back({domain::Role::kAssistant, {domain::TextPart{outcome->text}}});
+    if (outcome->dropped > 0 && !std::exchange(told_, true))
+      fmt::print(stderr,
+                 "hearth: the conversation no longer fits the context: the oldest messages are left out; /reset begins "
+                 "anew\n");
     return true;
   }
 
@@ -82,7 +89,7 @@ class Chat {
     if (name == "/help" || name == "/?")
       fmt::print("{}", kHelp);
     else if (name == "/reset")
-      messages_.clear();
+      reset();
     else if (name == "/system")
       system(rest);
     else if (name == "/save")
@@ -92,6 +99,11 @@ class Chat {
     else
       fmt::print(stderr, "hearth: no command {}; /help lists them\n", name);
     return true;
+  }
+
+  void reset() {
+    messages_.clear();
+    told_ = false;
   }
 
   void system(const std::string& text) {
@@ -135,6 +147,7 @@ class Chat {
   const sdk::Client& client_;
   GenerateOptions options_;
   std::vector<domain::Message> messages_;
+  bool told_ = false;  // that messages are left out
 };
 
 }  // namespace

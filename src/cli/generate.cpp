@@ -71,12 +71,14 @@ class Printer {
     if (thinks()) write(color_ ? "\x1b[0m\n\n" : "\n\n");
     kind_ = domain::BlockKind::kText;
   }
+  void operator()(const domain::ChoiceFinished& finished) { cut_ = finished.reason == domain::FinishReason::kLength; }
   void operator()(const domain::Finished&) {
     if (!text_.ends_with('\n')) write("\n");
   }
   template <class Other>
   void operator()(const Other&) {}
 
+  [[nodiscard]] bool cut() const { return cut_; }
   [[nodiscard]] std::string take_text() { return std::move(text_); }
 
  private:
@@ -88,6 +90,7 @@ class Printer {
 
   bool on_terminal_ = stdout_is_terminal();
   bool color_;
+  bool cut_ = false;
   domain::BlockKind kind_ = domain::BlockKind::kText;
   std::string text_;
 };
@@ -118,17 +121,22 @@ Result<GenerateOutcome> stream_chat(const Context& context, const sdk::Client& c
   generation.sampling.top_k = options.top_k.value_or(40);
   if (options.seed) generation.sampling.seed = static_cast<std::uint64_t>(*options.seed);
   generation.stop = options.stop;
+  generation.truncate = options.truncate;
   GenerateOutcome outcome;
   const InterruptScope interrupt;
   Printer printer(!context.globals.no_color);
   const auto print = [&](const domain::Event& event) {
     std::visit(printer, event);
-    if (const auto* finished = std::get_if<domain::Finished>(&event); finished != nullptr && context.globals.verbose)
-      print_statistics(*finished);
+    const auto* finished = std::get_if<domain::Finished>(&event);
+    if (finished == nullptr) return;
+    outcome.dropped = finished->usage.dropped;
+    if (context.globals.verbose) print_statistics(*finished);
   };
   HEARTH_TRY(outcome.interrupted, client.run(request, print, interrupt.token()));
   outcome.text = printer.take_text();
   if (outcome.interrupted) fmt::print("\n");
+  if (printer.cut() && !options.max_tokens)
+    fmt::print(stderr, "hearth: the answer ends here: the context is full; a larger one: hearth serve --ctx\n");
   return outcome;
 }
 

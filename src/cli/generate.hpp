@@ -19,11 +19,13 @@ struct GenerateOptions {
   std::optional<int> top_k;
   std::optional<long long> seed;
   std::vector<std::string> stop;
+  bool truncate = false;  // leave out the oldest messages where they do not fit
 };
 
 struct GenerateOutcome {
   std::string text;  // without thinking
   bool interrupted = false;
+  std::int32_t dropped = 0;  // tokens that were left out
 };
 
 // Streams the answer of a conversation to stdout. Ctrl-C stops the generation, not the program.

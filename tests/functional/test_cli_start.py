@@ -227,3 +227,12 @@ def test_chat_from_a_pipe(talked):
     done = subprocess.run([servers.HEARTH, "chat", "ember", "--temperature", "0"], env=talked.cli_env, input="Hello\nWhat can you do?\n", text=True,
                           capture_output=True, timeout=120)
     assert done.returncode == 0 and len(done.stdout.strip().splitlines()) >= 2 and done.stderr == ""
+
+
+def test_chat_goes_on_where_its_context_is_full(talked):
+    lines = "".join(f"{i}: {'tell me more about it ' * 40}\n" for i in range(10))
+    done = subprocess.run([servers.HEARTH, "chat", "ember", "--temperature", "0", "--max-tokens", "12"], env=talked.cli_env, input=lines, text=True,
+                          capture_output=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("oldest messages are left out") == 1 and len(done.stderr.splitlines()) == 1
+    assert len(done.stdout.splitlines()) >= 10

@@ -65,10 +65,21 @@ void read_generation(Object& in, domain::Generation& out) {
   in.integer("n", out.n, 1, kChoicesMax);
 }
 
-void read_response_format(Object& in, domain::ResponseFormat& out) {
+namespace {
+
+// An answer has one format: of two neither is the one that was meant.
+void set_format(Object& in, domain::ResponseFormat format, domain::ResponseFormat& out) {
+  if (out.kind != domain::ResponseFormat::Kind::kText)
+    return in.fail(format.field, fmt::format("cannot be used together with {}", out.field));
+  out = std::move(format);
+}
+
+}  // namespace
+
+void read_response_format(Object& in, domain::ResponseFormat& given) {
   using Kind = domain::ResponseFormat::Kind;
+  domain::ResponseFormat out;
   in.object("response_format", [&](Object& format) {
-    out = {};
     const std::string type = format.required_text("type");
     if (type == "text") {
       out.kind = Kind::kText;
@@ -92,24 +103,28 @@ void read_response_format(Object& in, domain::ResponseFormat& out) {
       format.fail("type", "must be \"text\", \"json_object\" or \"json_schema\"");
     }
   });
+  if (out.kind != Kind::kText) set_format(in, std::move(out), given);
 }
 
 void read_short_formats(Object& in, domain::ResponseFormat& out) {
   using Kind = domain::ResponseFormat::Kind;
   if (const auto schema = in.get("json_schema"))
-    out = {.kind = Kind::kJsonSchema, .text = common::read_object_text(*schema), .field = "json_schema"};
+    set_format(in, {.kind = Kind::kJsonSchema, .text = common::read_object_text(*schema), .field = "json_schema"}, out);
   const auto read = [&](const char* field, Kind kind) {
     const auto item = in.get(field);
     if (!item) return;
-    if (std::string text = item->text(); !text.empty()) out = {.kind = kind, .text = std::move(text), .field = field};
+    if (std::string text = item->text(); !text.empty())
+      set_format(in, {.kind = kind, .text = std::move(text), .field = field}, out);
   };
   read("grammar", Kind::kGrammar);
   read("guided_grammar", Kind::kGrammar);  // vLLM's
   read("guided_regex", Kind::kRegex);
   if (const auto schema = in.get("guided_json"))
-    out = {.kind = Kind::kJsonSchema,
-           .text = schema->is_string() ? schema->text() : common::read_object_text(*schema),
-           .field = "guided_json"};
+    set_format(in,
+               {.kind = Kind::kJsonSchema,
+                .text = schema->is_string() ? schema->text() : common::read_object_text(*schema),
+                .field = "guided_json"},
+               out);
 }
 
 void read_reasoning(Object& in, domain::Reasoning& out) {

@@ -151,7 +151,7 @@ TEST(Chat, EveryFieldArrives) {
 TEST(Chat, EveryWrongTypeHasItsPath) {
   testing::expect_wrong_types_refused(kChat, chat_rules(), parser(parse_chat));
   testing::expect_wrong_types_refused(
-      R"({"model":"m","user":"u","json_schema":{"type":"object"},"grammar":"root ::= x",
+      R"({"model":"m","user":"u","json_schema":{"type":"object"},
           "messages":[{"role":"function","name":"lamp","content":"x"},
                       {"role":"assistant","content":"","function_call":{"name":"lamp","arguments":"{}"}}],
           "functions":[{"name":"lamp","parameters":{}}],"function_call":{"name":"lamp"},
@@ -171,7 +171,7 @@ TEST(Chat, FormatsByAllTheirNames) {
     std::string_view field;
   } cases[] = {
       {R"("response_format":{"type":"json_object"})", kJson, "response_format"},
-      {R"("response_format":{"type":"json_object"},"grammar":"root ::= x")", kJson, "response_format"},
+      {R"("response_format":{"type":"text"},"grammar":"root ::= x")", kGrammar, "grammar"},
       {R"("json_schema":{})", kJsonSchema, "json_schema"},
       {R"("guided_json":{})", kJsonSchema, "guided_json"},
       {R"("guided_json":"{}")", kJsonSchema, "guided_json"},
@@ -187,6 +187,23 @@ TEST(Chat, FormatsByAllTheirNames) {
             .response_format;
     EXPECT_EQ(format.kind, c.kind) << c.fields;
     EXPECT_EQ(format.field, c.field) << c.fields;
+  }
+}
+
+TEST(Chat, OneFormatOnly) {
+  const struct {
+    std::string_view fields;
+    std::string_view field;
+  } cases[] = {
+      {R"("response_format":{"type":"json_object"},"grammar":"root ::= x")", "response_format"},
+      {R"("json_schema":{},"guided_json":{})", "guided_json"},
+      {R"("grammar":"root ::= x","guided_regex":"x")", "guided_regex"},
+  };
+  for (const auto& c : cases) {
+    const auto call =
+        parse_chat(fmt::format(R"({{"model":"m","messages":[{{"role":"user","content":"x"}}],{}}})", c.fields), {});
+    ASSERT_FALSE(call) << c.fields;
+    EXPECT_EQ(call.error().param, c.field) << call.error().message;
   }
 }
 

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/constraint/schema.hpp"
 #include "engine/core/prepare.hpp"
 
 namespace hearth::engine::core {
@@ -87,6 +88,20 @@ domain::Tokens tokens_of(const Vocab& vocab, const std::vector<std::string>& tex
   return out;
 }
 
+// The form of calls leaves out keywords that it does not know; of a strict tool all are to be kept.
+Result<void> check_strict_tools(const std::vector<domain::Tool>& tools) {
+  for (std::size_t i = 0; i < tools.size(); ++i) {
+    if (!tools[i].strict || tools[i].parameters.empty()) continue;
+    const auto schema = constraint::normalise_schema(tools[i].parameters);
+    if (schema) continue;
+    const Error& e = schema.error();
+    return fail(e.code,
+                fmt::format("the parameters of the strict tool '{}' cannot be kept: {}", tools[i].name, e.message),
+                fmt::format("tools[{}].parameters{}{}", i, e.param.empty() ? "" : ".", e.param));
+  }
+  return {};
+}
+
 void set_format(const Vocab& vocab, const domain::ChatRequest& request, PreparedGeneration& out) {
   out.visible = tokens_of(vocab, out.format->visible);
   out.one_call = !request.tool_choice.parallel || request.tool_choice.mode == domain::ToolChoice::Mode::kNamed;
@@ -100,6 +115,7 @@ void set_format(const Vocab& vocab, const domain::ChatRequest& request, Prepared
 
 Result<Prepared> prepare(const TokenModel& model, const PrepareLimits& limits, const domain::ChatRequest& request) {
   if (request.messages.empty()) return fail(ErrorCode::kInvalidRequest, "messages is empty", "messages");
+  HEARTH_CHECK(check_strict_tools(request.tools));
   HEARTH_TRY(auto out, detail::prepare_generation(model, limits, request.envelope, request.generation, 1));
   HEARTH_TRY(auto fitted, render(model, request, request.generation.truncate ? nullptr : &out));
   if (fitted.tokens.size() > detail::prompt_tokens_max(out, false)) {

@@ -101,6 +101,17 @@ TEST_F(Answers, AWrongCallIsMadeRightFromWhereItGoesWrong) {
   EXPECT_EQ(out.reason, FinishReason::kToolCalls);
 }
 
+TEST_F(Answers, AStrictToolIsKeptOrRefused) {
+  auto request = asked("Hello");
+  auto& tool = request.tools.emplace_back(
+      domain::Tool{.name = "odd", .parameters = R"({"type":"object","properties":{"x":{"not":{}}}})"});
+  EXPECT_EQ(answer(request).text(), "Hello");
+  tool.strict = true;
+  const auto refused = harness_->submit(request).refused;
+  EXPECT_EQ(refused.code, ErrorCode::kInvalidRequest);
+  EXPECT_EQ(refused.param, fmt::format("tools[{}].parameters.properties.x.not", request.tools.size() - 1));
+}
+
 TEST_F(Answers, ACallIsForcedFromTheFirstToken) {
   for (std::uint64_t seed = 1; seed <= 4; ++seed) {
     auto request = asked("I would rather talk.");
