@@ -77,6 +77,7 @@ struct Reasoning {
   Effort effort = Effort::kDefault;
   std::optional<std::int32_t> budget_tokens;
   bool hidden = false;
+  bool required = false;  // a model that cannot think refuses
   friend bool operator==(const Reasoning&, const Reasoning&) = default;
 };
 enum class Priority { kLow, kNormal, kHigh };

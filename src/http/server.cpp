@@ -56,13 +56,18 @@ Result<void> Server::listen(const ListenAddress& address, const std::optional<Tl
 
 std::uint16_t Server::port() const { return impl_->port; }
 
-rt::Task<void> Server::stop(std::chrono::milliseconds grace) {
-  const auto deadline = base::Deadline::after(grace);
+rt::Task<void> Server::stop(std::chrono::milliseconds grace, std::function<rt::Task<void>()> end_work) {
+  auto deadline = base::Deadline::after(grace);
   impl_->shared->draining = true;
   for (const auto& listener : impl_->listeners) listener->close();
   impl_->each_connection([](detail::Connection& c) { c.drain(); });
   while (!co_await impl_->wait_until_quiet(deadline)) {
     if (!deadline.passed(std::chrono::steady_clock::now())) continue;
+    if (const auto end = std::exchange(end_work, {})) {
+      co_await end();
+      deadline = base::Deadline::after(2s);
+      continue;
+    }
     impl_->each_connection([](detail::Connection& c) { c.cancel(CancelReason::kShutdown); });
     co_await impl_->wait_until_quiet({});
   }

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -49,8 +50,9 @@ class Server {
   // The port really bound by the last TCP listen.
   [[nodiscard]] std::uint16_t port() const;
   // Stops accepting, lets requests in flight finish for `grace`, then cancels them (CancelReason::kShutdown). Idle
-  // connections close at once. Returns when all connections are closed. Idempotent.
-  [[nodiscard]] rt::Task<void> stop(std::chrono::milliseconds grace);
+  // connections close at once. Returns when all connections are closed. Idempotent. `end_work`: awaited when the grace
+  // is over; requests whose answers end by it have two seconds to send their ends.
+  [[nodiscard]] rt::Task<void> stop(std::chrono::milliseconds grace, std::function<rt::Task<void>()> end_work = {});
   // Thread-safe snapshot.
   [[nodiscard]] ServerStats stats() const;
 

@@ -299,6 +299,24 @@ TEST(Server, cancelsWhatOutlastsTheGrace) {
   EXPECT_TRUE(client.closed_by_peer());
 }
 
+TEST(Server, answersThatEndWithTheirWorkArriveWhole) {
+  std::promise<void> arrived;
+  rt::SignalFlag ended;
+  TestServer server([&](Request, ResponseWriter& writer) -> rt::Task<void> {
+    arrived.set_value();
+    std::ignore = co_await ended.wait();
+    co_await reply(writer, "ended");
+  });
+  RawClient client(server.endpoint());
+  client.send(kGet);
+  arrived.get_future().wait();
+  server.stop(1ms, [&]() -> rt::Task<void> {
+    ended.set();
+    co_return;
+  });
+  EXPECT_TRUE(has(client.read_to_end(), "ended"));
+}
+
 TEST(Server, namesWhyItCannotListen) {
   TestServer server(serve_all);
   const auto port = server.server.port();

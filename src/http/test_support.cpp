@@ -140,7 +140,9 @@ Endpoint TestServer::endpoint() const {
   return endpoint;
 }
 
-void TestServer::stop(std::chrono::milliseconds grace) { rt::run_here(server.stop(grace)); }
+void TestServer::stop(std::chrono::milliseconds grace, std::function<rt::Task<void>()> end_work) {
+  rt::run_here(server.stop(grace, std::move(end_work)));
+}
 
 bool TestServer::wait_for(const std::function<bool(const ServerStats&)>& condition) const {
   const auto deadline = base::Deadline::after(kPatience);

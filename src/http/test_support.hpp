@@ -83,7 +83,7 @@ class TestServer {
 
   [[nodiscard]] Endpoint endpoint() const;
   [[nodiscard]] Transport transport() const { return transport_; }
-  void stop(std::chrono::milliseconds grace = 0ms);
+  void stop(std::chrono::milliseconds grace = 0ms, std::function<rt::Task<void>()> end_work = {});
   // Polls the counters until `condition` holds; false after kPatience.
   [[nodiscard]] bool wait_for(const std::function<bool(const ServerStats&)>& condition) const;
 

@@ -191,6 +191,7 @@ WRONG = [
     ("role", {"messages": [{"role": "wizard", "content": ""}]}, "messages[0].role"),
     ("format", {"format": "xml"}, "format"),
     ("think", {"think": "enormously"}, "think"),
+    ("a model that cannot think", {"think": True}, "does not support thinking"),
     ("keep_alive", {"keep_alive": "soon"}, "keep_alive"),
     ("stream", {"stream": 1}, "stream"),
     ("image not base64", {"messages": [{"role": "user", "content": "x", "images": ["*"]}]}, "messages[0].images[0]"),

@@ -233,7 +233,9 @@ void Server::stop() {
   gateway_.set_draining();
   auto all = [](Server& self) -> rt::Task<void> {
     self.pulls_.request_stop();  // who watches one gets its end
-    co_await self.server_.stop(to_ms(self.settings_.duration("server.shutdown_grace")));
+    // Answers that take longer end with their models, which say so in the last event.
+    co_await self.server_.stop(to_ms(self.settings_.duration("server.shutdown_grace")),
+                               [&self] { return self.manager_.stop(); });
     co_await self.pulls_.stop();
     co_await self.manager_.stop();
     self.nursery_.cancel();

@@ -43,6 +43,9 @@ class Worker {
   Worker(const Arguments& arguments, runner::RunnerService& service, const base::Clock& clock, base::Log& log)
       : thread_([&](const std::stop_token& stop) { work(arguments, service, clock, log, stop); }) {}
 
+  // Ends all work with an event that says so. Does not wait for it.
+  void request_stop() { thread_.request_stop(); }
+
   // Until the model has failed for good.
   [[nodiscard]] rt::Task<void> failed() { co_await failed_.wait(); }
 
@@ -114,8 +117,9 @@ rt::Task<void> run(const Arguments& arguments, rt::IoThreads& threads, base::Log
   const auto why = co_await rt::race(told(next(signals), parent_gone()), worker.failed());
   const bool failed = why.index() == 1;  // the next request starts a new process
   if (failed) exit_code = 1;
+  worker.request_stop();
   service.end();
-  co_await server.stop(failed ? std::chrono::seconds(5) : std::chrono::seconds(0));
+  co_await server.stop(std::chrono::seconds(failed ? 5 : 2));
 }
 
 // Chosen: a pace that reads well, and up to a second where a slow machine would only crawl with less. Who says a time

@@ -28,7 +28,7 @@ std::vector<Request> requests() {
   chat.tool_choice = {.mode = ToolChoice::Mode::kNamed, .name = "lamp", .parallel = false};
   chat.response_format = {
       .kind = ResponseFormat::Kind::kJsonSchema, .text = "{}", .name = "x", .strict = true, .field = "f"};
-  chat.reasoning = {.effort = Reasoning::Effort::kHigh, .budget_tokens = 100, .hidden = true};
+  chat.reasoning = {.effort = Reasoning::Effort::kHigh, .budget_tokens = 100, .hidden = true, .required = true};
   chat.generation = {.given = {Parameter::kTopK, Parameter::kStop},
                      .sampling = {.temperature = 0.1,
                                   .top_k = 40,

@@ -251,6 +251,7 @@ domain::ChatRequest read_chat(Object& in) {
     read_enum(o, "effort", kEfforts, r.reasoning.effort);
     o.optional_integer("budget_tokens", r.reasoning.budget_tokens, 0, kInt32Max);
     o.boolean("hidden", r.reasoning.hidden);
+    o.boolean("required", r.reasoning.required);
   });
   read_generation(in, r.generation);
   in.object("conversation", [&](Object& o) {

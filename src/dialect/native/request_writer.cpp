@@ -182,7 +182,7 @@ void write_chat(Writer& w, const domain::ChatRequest& r) {
   if (r.reasoning != domain::Reasoning{}) {
     w.key("reasoning").begin_object().field("effort", name_of(kEfforts, r.reasoning.effort));
     if (r.reasoning.budget_tokens) w.field("budget_tokens", *r.reasoning.budget_tokens);
-    w.field("hidden", r.reasoning.hidden).end_object();
+    w.field("hidden", r.reasoning.hidden).field("required", r.reasoning.required).end_object();
   }
   write_generation(w, r.generation);
   if (r.conversation) {

@@ -107,9 +107,11 @@ void read_think(Object& in, domain::Reasoning& out) {
   const auto item = in.get("think");
   if (!item) return;
   if (item->is_bool()) {
-    out.effort = item->boolean() ? kMedium : kNone;
+    out.required = item->boolean();
+    out.effort = out.required ? kMedium : kNone;
     return;
   }
+  out.required = true;
   const auto effort = item->is_string() ? common::effort_from(item->text()) : std::nullopt;
   if (effort == kLow || effort == kMedium || effort == kHigh || effort == kMax)
     out.effort = *effort;

@@ -104,7 +104,7 @@ TEST(Chat, EveryFieldArrives) {
   expected.tools = {{.name = "lamp", .description = "d", .parameters = R"({"b":{},"a":{}})"}};
   expected.response_format = {
       .kind = ResponseFormat::Kind::kJsonSchema, .text = R"({"type":"object"})", .field = "format"};
-  expected.reasoning.effort = Reasoning::Effort::kHigh;
+  expected.reasoning = {.effort = Reasoning::Effort::kHigh, .required = true};
   expected.generation = {.given = ParameterSet::all(),
                          .sampling = {.temperature = 0.5,
                                       .top_k = 5,
@@ -221,7 +221,9 @@ TEST(Think, Table) {
   for (const auto& c : cases) {
     const std::string body =
         R"({"model":"m","messages":[{"role":"user","content":"x"}],"think":)" + std::string(c.think) + "}";
-    EXPECT_EQ(request_of<ChatRequest>(parse_chat(body, {})).reasoning.effort, c.effort) << c.think;
+    const auto reasoning = request_of<ChatRequest>(parse_chat(body, {})).reasoning;
+    EXPECT_EQ(reasoning.effort, c.effort) << c.think;
+    EXPECT_EQ(reasoning.required, c.effort != kDefault && c.effort != kNone) << c.think;
   }
   EXPECT_EQ(parse_chat(R"({"model":"m","think":"deep"})", {}).error().param, "think");
 }
