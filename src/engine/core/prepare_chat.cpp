@@ -118,7 +118,7 @@ Result<Prepared> prepare(const TokenModel& model, const PrepareLimits& limits, c
   HEARTH_CHECK(check_strict_tools(request.tools));
   if (request.reasoning.required && !model.info().capabilities.tasks.has(domain::Task::kThinking))
     return fail(ErrorCode::kUnsupported, fmt::format("model '{}' does not support thinking", model.info().name),
-                "think");
+                "reasoning");
   HEARTH_TRY(auto out, detail::prepare_generation(model, limits, request.envelope, request.generation, 1));
   HEARTH_TRY(auto fitted, render(model, request, request.generation.truncate ? nullptr : &out));
   if (fitted.tokens.size() > detail::prompt_tokens_max(out, false)) {
