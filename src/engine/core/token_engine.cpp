@@ -90,7 +90,7 @@ class TokenEngine final : public Engine {
   }
   [[nodiscard]] Stats stats() const override {
     Stats out = stats_.with([](const Stats& s) { return s; });
-    out.waiting = static_cast<std::uint32_t>(inbox_.waiting());
+    out.waiting += static_cast<std::uint32_t>(inbox_.waiting());
     return out;
   }
 

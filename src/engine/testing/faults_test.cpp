@@ -120,6 +120,27 @@ TEST(Faults, SlowReaderGivesItsCellsFirst) {
   EXPECT_EQ(h.control->misuses(), Misuses{});
 }
 
+TEST(Faults, WhoComesBackToNoRoomIsCountedAsWaiting) {
+  Harness h({.kv_cells = 110}, {.parallel = 2, .step_tokens = 64});
+  const auto slow = h.submit(completion(prompt(0), 20));
+  slow.sink->refuse_after(3);
+  h.run();
+  const auto quick = h.submit(completion(prompt(1), 20));
+  while (quick.sink->offers() == 0) h.engine->step();
+  EXPECT_EQ(h.engine->stats().paused, 1U);
+  slow.sink->refuse(false);
+  h.engine->resume(slow.ticket);
+  h.engine->step();
+  const auto stats = h.engine->stats();
+  EXPECT_FALSE(quick.sink->ended());
+  EXPECT_EQ(stats.running, 1U);
+  EXPECT_EQ(stats.waiting, 1U);
+  EXPECT_EQ(stats.paused, 0U);
+  h.run();
+  EXPECT_EQ(h.engine->stats().waiting, 0U);
+  EXPECT_EQ(slow.answer().usage.completion, 20);
+}
+
 TEST(Faults, SlowReadersMakeRoomForThoseWhoWait) {
   Harness h({.kv_cells = 200}, {.parallel = 3, .step_tokens = 64});
   const auto slow = h.submit(completion(prompt(0), 20));

@@ -86,13 +86,16 @@ class Server:
         assert len(found) == 1, found
         return found[0]
 
-    def metric(self, name, **labels):
-        """Sum of the samples of `name` that have `labels`."""
-        total = 0.0
+    def metrics(self, *names, **labels):
+        """Of each name the sum of its samples that have `labels`, all of one moment."""
+        totals = dict.fromkeys(names, 0.0)
         for found, text, value in METRIC.findall(self.http.get("/metrics").text):
-            if found == name and all(f'{k}="{v}"' in text for k, v in labels.items()):
-                total += float(value)
-        return total
+            if found in totals and all(f'{k}="{v}"' in text for k, v in labels.items()):
+                totals[found] += float(value)
+        return [*totals.values()]
+
+    def metric(self, name, **labels):
+        return self.metrics(name, **labels)[0]
 
     def until_metric(self, name, value, **labels):
         return until(lambda: self.metric(name, **labels) == value, f"{name} == {value} (is {self.metric(name, **labels)})")

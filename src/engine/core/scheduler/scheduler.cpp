@@ -14,6 +14,12 @@ PrefixStore make_store(const TokenModel& model, const PrefixCacheOptions& option
           [&inbox] { inbox.wake(); }};
 }
 
+// It ran, its reader was slow, its place went to others, and its reader is back.
+bool waits_again(const Job& job) {
+  if (job.queued || job.paused || job.ended || job.cancelled) return false;
+  return job.choices_open > 0 && job.choices_waiting == job.choices_open;
+}
+
 }  // namespace
 
 Scheduler::Scheduler(Parts parts, const TokenEngineOptions& options)
@@ -176,6 +182,8 @@ void Scheduler::publish() {
   const auto busy = static_cast<std::uint32_t>(active() + embedding);
   stats_.running = busy;
   stats_.paused = static_cast<std::uint32_t>(std::ranges::count_if(jobs_, [](const auto& job) { return job->paused; }));
+  stats_.waiting =
+      static_cast<std::uint32_t>(std::ranges::count_if(jobs_, [](const auto& job) { return waits_again(*job); }));
   store_.set_aside(checkpoints_.bytes());
   stats_.prefix_reads = store_.reads();
   stats_.prefix_evictions = store_.evictions();
