@@ -55,7 +55,7 @@ struct Stats {
   std::uint64_t prefix_disk_bytes = 0;  // of this model
   std::uint32_t running = 0;
   std::uint32_t waiting = 0;  // for their first slot, or for another where theirs was given away
-  std::uint32_t paused = 0;  // by slow readers
+  std::uint32_t paused = 0;   // by slow readers
   std::uint32_t slots = 0;
   std::uint32_t kv_cells = 0;
   std::uint32_t kv_cells_used = 0;

@@ -54,6 +54,11 @@ std::optional<Error> Gateway::check(const http::RequestHead& head) const {
                  .message = head.headers.get("authorization") || head.headers.get("x-api-key")
                                 ? "this API key is not known"
                                 : "this server asks for an API key: send it as 'Authorization: Bearer KEY'"};
+  if (const auto encoding = head.headers.get("content-encoding");
+      encoding && !base::equals_ignore_case(*encoding, "identity"))
+    return Error{.code = ErrorCode::kUnsupportedMedia,
+                 .message = fmt::format("bodies are not taken as '{}'; send them without a Content-Encoding",
+                                        base::to_valid_utf8(encoding->substr(0, 100)))};
   return std::nullopt;
 }
 

@@ -183,6 +183,14 @@ TEST_F(GatewayTest, HostMustBeOneOfOurs) {
   EXPECT_EQ(serve(request(http::Method::kGet, "/api/version", "", {{"host", "10.0.0.1"}})).status, 200);
 }
 
+TEST_F(GatewayTest, CompressedBodiesAreRefused) {
+  const auto status = [&](const char* encoding) {
+    return serve(request(http::Method::kPost, "/v1/models/none", "x", {{"content-encoding", encoding}})).status;
+  };
+  EXPECT_EQ(status("gzip"), 415);
+  EXPECT_EQ(status("Identity"), 405);
+}
+
 TEST_F(GatewayTest, KeysAreAskedForWhereTheyAreSet) {
   options_.api_keys = {"s3cret"};
   EXPECT_EQ(serve(request(http::Method::kGet, "/v1/models")).status, 401);

@@ -73,6 +73,9 @@ def test_completions_with_llama_servers_and_vllms_fields(openai_client):
     complete = lambda **body: openai_client.completions.create(model="ember", prompt="Say", max_tokens=200, extra_body=body).choices[0].text
     assert re.fullmatch("[ab]{3} [0-9]", complete(grammar='root ::= [ab]{3} " " [0-9]'))
     assert re.fullmatch("(left|right)", complete(guided_regex="(left|right)"))
+    assert complete(guided_choice=["left\n", 'say "right"']) in ("left\n", 'say "right"')
+    assert complete(structured_outputs={"choice": ["left", "right"]}) in ("left", "right")
+    assert re.fullmatch("x+", complete(structured_outputs={"regex": "x{1,4}"}))
     assert re.fullmatch("x+", complete(guided_grammar='root ::= "x"{1,4}'))
     jsonschema.validate(json.loads(complete(json_schema=SCHEMA)), SCHEMA)
     jsonschema.validate(json.loads(complete(guided_json=SCHEMA)), SCHEMA)

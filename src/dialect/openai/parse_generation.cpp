@@ -1,10 +1,12 @@
 #include <algorithm>
 #include <fmt/format.h>
+#include <functional>
 
 #include "base/strings.hpp"
 #include "dialect/common/parse.hpp"
 #include "dialect/common/samplers.hpp"
 #include "dialect/openai/parse.hpp"
+#include "json/writer.hpp"
 
 namespace hearth::dialect::openai {
 namespace {
@@ -70,7 +72,7 @@ namespace {
 // An answer has one format: of two neither is the one that was meant.
 void set_format(Object& in, domain::ResponseFormat format, domain::ResponseFormat& out) {
   if (out.kind != domain::ResponseFormat::Kind::kText)
-    return in.fail(format.field, fmt::format("cannot be used together with {}", out.field));
+    return in.report().fail(format.field, fmt::format("cannot be used together with {}", out.field));
   out = std::move(format);
 }
 
@@ -106,25 +108,51 @@ void read_response_format(Object& in, domain::ResponseFormat& given) {
   if (out.kind != Kind::kText) set_format(in, std::move(out), given);
 }
 
+namespace {
+
+std::string schema_text(const Item& item) { return item.is_string() ? item.text() : common::read_object_text(item); }
+
+// A grammar of one of the texts.
+std::string choice_grammar(const Item& item) {
+  std::string out;
+  item.each([&](const Item& choice) {
+    out += out.empty() ? "root ::= " : " | ";
+    json::append_quoted(out, choice.text());
+  });
+  if (out.empty()) item.fail("must be a list of texts, of at least one");
+  return out;
+}
+
+void read_format(Object& in, const char* name, domain::ResponseFormat::Kind kind,
+                 const std::function<std::string(const Item&)>& text_of, domain::ResponseFormat& out) {
+  const auto item = in.get(name);
+  if (!item) return;
+  if (std::string text = text_of(*item); !text.empty())
+    set_format(in, {.kind = kind, .text = std::move(text), .field = item->path()}, out);
+}
+
+}  // namespace
+
 void read_short_formats(Object& in, domain::ResponseFormat& out) {
   using Kind = domain::ResponseFormat::Kind;
-  if (const auto schema = in.get("json_schema"))
-    set_format(in, {.kind = Kind::kJsonSchema, .text = common::read_object_text(*schema), .field = "json_schema"}, out);
-  const auto read = [&](const char* field, Kind kind) {
-    const auto item = in.get(field);
-    if (!item) return;
-    if (std::string text = item->text(); !text.empty())
-      set_format(in, {.kind = kind, .text = std::move(text), .field = field}, out);
-  };
-  read("grammar", Kind::kGrammar);
-  read("guided_grammar", Kind::kGrammar);  // vLLM's
-  read("guided_regex", Kind::kRegex);
-  if (const auto schema = in.get("guided_json"))
-    set_format(in,
-               {.kind = Kind::kJsonSchema,
-                .text = schema->is_string() ? schema->text() : common::read_object_text(*schema),
-                .field = "guided_json"},
-               out);
+  read_format(in, "json_schema", Kind::kJsonSchema, common::read_object_text, out);
+  read_format(in, "grammar", Kind::kGrammar, &Item::text, out);
+  // vLLM's, by their older and their newer names.
+  read_format(in, "guided_json", Kind::kJsonSchema, schema_text, out);
+  read_format(in, "guided_grammar", Kind::kGrammar, &Item::text, out);
+  read_format(in, "guided_regex", Kind::kRegex, &Item::text, out);
+  read_format(in, "guided_choice", Kind::kGrammar, choice_grammar, out);
+  in.object("structured_outputs", [&](Object& structured) {
+    read_format(structured, "json", Kind::kJsonSchema, schema_text, out);
+    read_format(structured, "grammar", Kind::kGrammar, &Item::text, out);
+    read_format(structured, "regex", Kind::kRegex, &Item::text, out);
+    read_format(structured, "choice", Kind::kGrammar, choice_grammar, out);
+    bool json = false;
+    structured.boolean("json_object", json);
+    if (json) set_format(structured, {.kind = Kind::kJson, .field = structured.path_of("json_object")}, out);
+    if (structured.has("structural_tag"))
+      structured.fail("structural_tag", "is not supported; use json, grammar, regex or choice");
+  });
 }
 
 void read_reasoning(Object& in, domain::Reasoning& out) {

@@ -178,6 +178,12 @@ TEST(Chat, FormatsByAllTheirNames) {
       {R"("grammar":"root ::= x")", kGrammar, "grammar"},
       {R"("guided_grammar":"root ::= x")", kGrammar, "guided_grammar"},
       {R"("guided_regex":"x")", kRegex, "guided_regex"},
+      {R"("guided_choice":["yes","no"])", kGrammar, "guided_choice"},
+      {R"("structured_outputs":{"json":{}})", kJsonSchema, "structured_outputs.json"},
+      {R"("structured_outputs":{"grammar":"root ::= x"})", kGrammar, "structured_outputs.grammar"},
+      {R"("structured_outputs":{"regex":"x"})", kRegex, "structured_outputs.regex"},
+      {R"("structured_outputs":{"choice":["x"]})", kGrammar, "structured_outputs.choice"},
+      {R"("structured_outputs":{"json_object":true})", kJson, "structured_outputs.json_object"},
       {R"("grammar":"")", kText, "response_format"},
   };
   for (const auto& c : cases) {
@@ -190,11 +196,22 @@ TEST(Chat, FormatsByAllTheirNames) {
   }
 }
 
-TEST(Chat, OneFormatOnly) {
+TEST(Chat, AChoiceIsAGrammar) {
+  const auto r = request_of<ChatRequest>(parse_chat(
+      R"({"model":"m","messages":[{"role":"user","content":"x"}],"guided_choice":["\"a\"","b\\","ü\n"]})", {}));
+  EXPECT_EQ(r.response_format.text, R"(root ::= "\"a\"" | "b\\" | "ü\n")");
+}
+
+TEST(Chat, FormatsThatCannotBe) {
   const struct {
     std::string_view fields;
     std::string_view field;
   } cases[] = {
+      {R"("response_format":{"type":"json_object"},"structured_outputs":{"regex":"x"})", "response_format"},
+      {R"("structured_outputs":{"structural_tag":{}})", "structured_outputs.structural_tag"},
+      {R"("guided_choice":[])", "guided_choice"},
+      {R"("guided_choice":"yes")", "guided_choice"},
+      {R"("guided_choice":[1])", "guided_choice[0]"},
       {R"("response_format":{"type":"json_object"},"grammar":"root ::= x")", "response_format"},
       {R"("json_schema":{},"guided_json":{})", "guided_json"},
       {R"("grammar":"root ::= x","guided_regex":"x")", "guided_regex"},

@@ -237,6 +237,19 @@ TEST(Matcher, StepsThatTakeTooLongMakeAllImpossible) {
   EXPECT_FALSE(matcher.accept('1'));
 }
 
+// Each character costs little, and all of them more than may be kept.
+TEST(Matcher, AnswersThatKeepTooMuchMakeAllImpossible) {
+  Compiler compiler([](const domain::Tokens&) { return texts(); });
+  Matcher matcher(compiler.compile({.kind = Kind::kRegex, .text = "([12]{1,17}1){1,300}"}).value());
+  int taken = 0;
+  while (taken < 5'000 && matcher.accept('1')) ++taken;
+  EXPECT_LT(taken, 5'000) << "the format itself would take 5,400";
+  EXPECT_GT(taken, 300);
+  std::vector<float> logits(texts().pieces.size());
+  matcher.mask(logits);
+  EXPECT_TRUE(std::ranges::all_of(logits, [](float logit) { return std::isinf(logit); }));
+}
+
 TEST_F(ConstraintTest, WhatWasCompiledIsKnown) {
   const ResponseFormat schema{.kind = Kind::kJsonSchema, .text = R"({"type":"integer"})", .field = "f"};
   const ResponseFormat other{.kind = Kind::kJsonSchema, .text = R"({"type":"number"})", .field = "f"};

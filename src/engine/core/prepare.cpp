@@ -11,6 +11,7 @@
 namespace hearth::engine::core {
 namespace {
 
+constexpr std::string_view kShorten = "shorten it, or load the model with a longer one (engine.ctx)";
 constexpr std::int32_t kChoicesMax = 128;     // n
 constexpr std::size_t kAllChoicesMax = 4096;  // prompts x n, as domain::AnswerBuilder takes them
 constexpr std::int32_t kTopLogprobsMax = 20;
@@ -69,8 +70,8 @@ domain::Tokens tokenize_prompt(const Vocab& vocab, std::string_view text) {
 namespace detail {
 
 std::unexpected<Error> too_long(std::size_t tokens, std::int32_t context, std::string param) {
-  return fail(ErrorCode::kContextLength, fmt::format("prompt has {} tokens, context is {}", tokens, context),
-              std::move(param));
+  return fail(ErrorCode::kContextLength,
+              fmt::format("prompt has {} tokens, context is {}; {}", tokens, context, kShorten), std::move(param));
 }
 
 Result<void> check_length(const Vocab& vocab, std::string_view text, std::size_t most, std::int32_t context,
@@ -78,9 +79,10 @@ Result<void> check_length(const Vocab& vocab, std::string_view text, std::size_t
   const std::size_t longest = vocab.token_bytes_max();
   const std::size_t least = longest == 0 ? 0 : text.size() / longest;
   if (least <= most || text.size() < kCountedBytes) return {};
-  return fail(ErrorCode::kContextLength,
-              fmt::format("prompt has at least {} tokens ({} bytes), context is {}", least, text.size(), context),
-              param);
+  return fail(
+      ErrorCode::kContextLength,
+      fmt::format("prompt has at least {} tokens ({} bytes), context is {}; {}", least, text.size(), context, kShorten),
+      param);
 }
 
 std::int32_t input_tokens_max(const PrepareLimits& limits, const domain::Envelope& envelope) {
@@ -268,7 +270,7 @@ Result<Prepared> prepare(const TokenModel& model, const PrepareLimits& limits, c
     if (tokens.size() > static_cast<std::size_t>(most)) {
       if (!request.truncate) {
         return fail(ErrorCode::kContextLength,
-                    fmt::format("input {} has {} tokens, context is {}", i, tokens.size(), most), "input");
+                    fmt::format("input {} has {} tokens, context is {}; shorten it", i, tokens.size(), most), "input");
       }
       out.dropped += detail::cut_end(model.vocab(), most, tokens);
     }

@@ -22,7 +22,8 @@ TEST_P(EngineContract, TooLongPromptIsRefusedWithBothNumbers) {
   const auto error = refusal(completion(words(100), 4));
   EXPECT_EQ(error.code, ErrorCode::kContextLength);
   EXPECT_EQ(error.param, "prompt");
-  EXPECT_EQ(error.message, fmt::format("prompt has {} tokens, context is 64", tokens->tokens.size()));
+  EXPECT_TRUE(error.message.starts_with(fmt::format("prompt has {} tokens, context is 64;", tokens->tokens.size())))
+      << error.message;
 }
 
 // Without tokenising megabytes first.

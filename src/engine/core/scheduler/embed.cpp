@@ -41,7 +41,8 @@ std::size_t Scheduler::embed_budget() const {
   return static_cast<std::size_t>(std::min(budget, static_cast<double>(step_time_.count()) / embed_token_));
 }
 
-// By age and by what is left in turn: a short one does not wait for a long one, nor the long one for all short ones.
+// In turn by age, and by what is left of those of the highest priority: a short one does not wait for a long one, nor
+// the long one for all short ones.
 // The first says how the batch is pooled.
 void Scheduler::order_embeddings() {
   embedding_.clear();
@@ -51,6 +52,7 @@ void Scheduler::order_embeddings() {
   embed_shortest_ = !embed_shortest_;
   const auto left = [](const Job* job) { return job->embedding->inputs.size() - job->embedded; };
   const auto shorter = [&](const Job* a, const Job* b) {
+    if (a->priority != b->priority) return a->priority > b->priority;
     return left(a) != left(b) ? left(a) < left(b) : a->ticket < b->ticket;
   };
   if (embed_shortest_) std::ranges::sort(embedding_, shorter);
