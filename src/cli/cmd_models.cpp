@@ -319,8 +319,8 @@ void add_models(CLI::App& app, Command& command) {
   add_command<CopyOptions>(
       app, command, "copy", "a second id for a model",
       [](CLI::App& sub, CopyOptions& o) {
-        sub.add_option("A", o.from, "existing model")->required();
-        sub.add_option("B", o.to, "new id")->required();
+        sub.add_option("FROM", o.from, "existing model")->required();
+        sub.add_option("TO", o.to, "new id")->required();
       },
       copy_model)
       ->alias("cp");

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <initializer_list>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -37,12 +40,31 @@ class Renderer {
   [[nodiscard]] virtual std::vector<Frame> frames(const domain::Event& event) = 0;
 };
 
+// What a dialect calls fields of the domain's requests that it has other names for. Static texts.
+class FieldNames {
+ public:
+  FieldNames() = default;
+  FieldNames(std::initializer_list<std::pair<std::string_view, std::string_view>> names) : names_(names) {}
+
+  // Of a path ("messages[2].content") its first part.
+  [[nodiscard]] std::string name_of(std::string_view path) const {
+    const std::string_view first = path.substr(0, path.find_first_of(".["));
+    for (const auto& [field, name] : names_) {
+      if (first == field) return std::string(name) + std::string(path.substr(first.size()));
+    }
+    return std::string(path);
+  }
+
+ private:
+  std::vector<std::pair<std::string_view, std::string_view>> names_;
+};
+
 // A request of any dialect, taken apart.
 struct Call {
   domain::Request request;
   domain::TaskSet unnamed;  // a request without a model is for the only one that does one of these; none = it needs one
-  std::string context_field = "context_tokens";  // what the dialect calls Envelope::context_tokens
-  std::vector<std::string> ignored;              // paths of fields that are unknown or not honoured
+  FieldNames names;
+  std::vector<std::string> ignored;  // paths of fields that are unknown or not honoured
   bool stream = false;
   Framing framing = Framing::kSse;
   std::unique_ptr<Renderer> renderer;

@@ -21,7 +21,7 @@ Gateway::Gateway(store::Library& library, rt::WorkThreads& work, sched::ModelMan
       log_(log),
       options_(std::move(options)),
       metrics_(options_.version),
-      generator_(library_, work_, manager_, metrics_, clock_, options_),
+      generator_(library_, work_, manager_, metrics_, clock_, log_, options_),
       last_activity_(clock.now()) {
   add_openai_routes();
   add_ollama_routes();

@@ -45,6 +45,22 @@ std::string server_timing(const domain::Timings& t) {
                      seconds(t.loaded) * 1e3, seconds(t.prompt) * 1e3, seconds(t.decode) * 1e3);
 }
 
+// Adds what this model does not do, though others do.
+void note_beyond(dialect::Call& call, std::int32_t context_asked, const domain::Capabilities& can) {
+  using enum domain::Reasoning::Effort;
+  if (context_asked > can.context_tokens) call.ignored.push_back(call.names.name_of("context_tokens"));
+  const auto* chat = std::get_if<domain::ChatRequest>(&call.request);
+  if (chat == nullptr || can.tasks.has(domain::Task::kThinking)) return;
+  const auto& [effort, budget, hidden, required] = chat->reasoning;
+  if ((effort != kDefault && effort != kNone) || budget.value_or(0) > 0)
+    call.ignored.push_back(call.names.name_of("reasoning"));
+}
+
+Error named(Error error, const dialect::Call& call) {
+  error.param = call.names.name_of(error.param);
+  return error;
+}
+
 bool is_content(const domain::Event& event) {
   if (const auto* delta = std::get_if<domain::Delta>(&event)) return !delta->text.empty() || !delta->logprobs.empty();
   return std::holds_alternative<domain::ChoiceFinished>(event) || domain::ends_stream(event);
@@ -198,10 +214,8 @@ rt::Task<Result<Generator::Run>> Generator::start(const http::Request& request, 
     if (!events) co_return std::unexpected(std::move(events).error());
   }
   lease.set_keep_alive(envelope.keep_alive);
-  if (context_asked.value_or(0) > lease.backend().capabilities().context_tokens) {
-    call.ignored.push_back(call.context_field);
-    if (envelope.strict) HEARTH_CO_CHECK(check_strict(call.ignored));
-  }
+  note_beyond(call, context_asked.value_or(0), lease.backend().capabilities());
+  if (envelope.strict) HEARTH_CO_CHECK(check_strict(call.ignored));
   http::Headers headers;
   headers.set("hearth-model", lease.model());
   headers.set("hearth-served-by", lease.engine());
@@ -220,7 +234,7 @@ rt::Task<void> Generator::answer(const http::Request& request, dialect::Call cal
   const std::string request_id = request_id_of(request);
   auto run = co_await start(request, call);
   if (!run) {
-    http::Response response = error_response(face, run.error(), request_id);
+    http::Response response = error_response(face, named(std::move(run).error(), call), request_id);
     (void)co_await writer.respond(std::move(response));
     co_return;
   }
@@ -247,7 +261,7 @@ rt::Task<void> Generator::answer_whole(Run run, dialect::Call& call, const Face&
   http::Response response;
   if (failure) {
     if (failure->code == ErrorCode::kBackendCrashed) (void)co_await manager_.wait_gone(run.lease);
-    response = error_response(face, *failure, request_id);
+    response = error_response(face, named(*std::move(failure), call), request_id);
   } else {
     const auto answer = std::move(builder).take();
     metrics_.answered(run.lease.model(), answer->usage, answer->timings);
@@ -286,7 +300,7 @@ rt::Task<void> Generator::answer_stream(Run run, dialect::Call& call, const Face
       if (!timeout && std::ranges::none_of(held, is_content)) continue;
       if (!held.empty()) {
         if (const auto* failed = std::get_if<domain::Failed>(&held.back())) {
-          http::Response response = error_response(face, failed->error, request_id);
+          http::Response response = error_response(face, named(failed->error, call), request_id);
           for (const auto& [name, value] : run.headers) response.headers.set(name, value);
           (void)co_await writer.respond(std::move(response));
           co_return;
@@ -304,6 +318,8 @@ rt::Task<void> Generator::answer_stream(Run run, dialect::Call& call, const Face
       out += wire_text(call.renderer->frames(event), call.framing);
       if (const auto* finished = std::get_if<domain::Finished>(&event))
         metrics_.answered(run.lease.model(), finished->usage, finished->timings);
+      if (const auto* failed = std::get_if<domain::Failed>(&event))  // the access log has the status that was sent
+        log_.warn("the stream of {} ends with an error: {}", request_id, failed->error.message);
       ended = ended || domain::ends_stream(event);
     }
     if (!out.empty() && !co_await writer.write(std::move(out))) co_return;

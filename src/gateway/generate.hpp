@@ -22,8 +22,14 @@ namespace hearth::gateway {
 class Generator {
  public:
   Generator(store::Library& library, rt::WorkThreads& work, sched::ModelManager& manager, Metrics& metrics,
-            const base::Clock& clock, const GatewayOptions& options)
-      : library_(library), work_(work), manager_(manager), metrics_(metrics), clock_(clock), options_(options) {}
+            const base::Clock& clock, base::Log& log, const GatewayOptions& options)
+      : library_(library),
+        work_(work),
+        manager_(manager),
+        metrics_(metrics),
+        clock_(clock),
+        log_(log),
+        options_(options) {}
 
   // Answers `call` in its dialect. Errors before the first byte are HTTP statuses; later ones are told in the stream.
   [[nodiscard]] rt::Task<void> answer(const http::Request& request, dialect::Call call, const Face& face,
@@ -56,6 +62,7 @@ class Generator {
   sched::ModelManager& manager_;
   Metrics& metrics_;
   const base::Clock& clock_;
+  base::Log& log_;
   const GatewayOptions& options_;
 };
 

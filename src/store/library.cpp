@@ -209,10 +209,37 @@ Result<LibraryEntry> Library::find(std::string_view text) const {
   return without_weights(text);
 }
 
+// The model that somebody meant who wrote `text`, or empty.
+std::string Library::name_near(std::string_view text) const {
+  constexpr std::size_t kSlipMax = 2;
+  const std::string wanted = base::to_lower(text);
+  std::size_t least = std::min(kSlipMax, wanted.size() / 3) + 1;
+  const auto without_owner = [](const std::string& id) { return std::string_view(id).substr(id.rfind('/') + 1); };
+  std::string out;
+  for (const auto& entry : entries(Scope::kOwn).value_or(std::vector<LibraryEntry>())) {
+    const std::string id = entry.id();
+    if (base::equals_ignore_case(without_owner(id), wanted)) return id;
+    if (wanted.size() + least <= id.size() || id.size() + least <= wanted.size()) continue;
+    if (const auto slips = base::edit_distance(wanted, base::to_lower(id)); slips < least) {
+      least = slips;
+      out = id;
+    }
+  }
+  return out;
+}
+
 // Nothing of that name; other tags of it; or a folder in which there is nothing to load, or not yet.
 std::unexpected<Error> Library::without_weights(std::string_view text) const {
   const auto name = domain::ModelName::parse(text);
-  if (!name || !is_folder_below(home_.models, name->path())) return model_not_found(text);
+  if (!name) return model_not_found(text);
+  if (!is_folder_below(home_.models, name->path())) {
+    if (const std::string near = name_near(text); !near.empty())
+      return fail(ErrorCode::kModelNotFound,
+                  fmt::format("model '{}' not found; did you mean '{}'? See what there is with: hearth list",
+                              base::one_line(text), near),
+                  "model");
+    return model_not_found(text);
+  }
   const auto absent = [&](std::string_view why) {
     return fail(ErrorCode::kModelNotFound, fmt::format("model '{}' not found: {}", base::one_line(text), why), "model");
   };

@@ -93,6 +93,7 @@ class Library {
   [[nodiscard]] Result<void> put_in_place(const RegistryEntry& made);
   [[nodiscard]] Result<void> remove_unused(const std::filesystem::path& weights);
   [[nodiscard]] std::unexpected<Error> without_weights(std::string_view text) const;
+  [[nodiscard]] std::string name_near(std::string_view text) const;
   void warn_once(std::string line) const;
 
   struct CachedCard {

@@ -52,7 +52,11 @@ TEST_F(LibraryTest, FoldersGiveOneIdPerQuantisation) {
   EXPECT_EQ(library_.find("org/tiny:latest")->name.tag(), "q4_k_m");
   EXPECT_EQ(library_.find("org/tiny:Q8_0")->name.tag(), "q8_0");
   EXPECT_FALSE(library_.find("org/tiny:q2_k"));
-  EXPECT_FALSE(library_.find("tiny"));
+  for (const auto* near : {"tiny", "org/tinny", "Org/tin"}) {
+    const auto missing = library_.find(near);
+    ASSERT_FALSE(missing) << near;
+    EXPECT_NE(missing.error().message.find("did you mean 'org/tiny'?"), std::string::npos) << missing.error().message;
+  }
 }
 
 TEST_F(LibraryTest, ImportCopiesNothingAndDeleteKeepsTheFile) {

@@ -91,6 +91,7 @@ def test_paths_that_are_no_files(server, path):
 
 def test_a_runner_that_cannot_start(serve, home):
     server = serve(env={"HEARTH_BINARY_DIR": str(home)})
+    assert f"no runner at {home}/hearth-runner, so no model can be loaded" in server.log_text()
     answer = server.http.post("/v1/chat/completions", json={"model": "ember", "messages": ASK})
     assert answer.status_code == 500 and "hearth-runner" in answer.json()["error"]["message"], answer.text
     assert server.http.get("/health").json()["status"] == "ok"

@@ -198,6 +198,7 @@ def test_all_streams_of_a_killed_runner_end_with_an_error(serve, stories_path):
                 assert is_error(dialect, events[-1]) and not any(is_end(dialect, e) for e in events)
             else:
                 assert status == CRASHED[dialect], (dialect, status)
+    assert "ends with an error: " in server.log_text()
     assert chat(server, max_tokens=1).status_code == 200
 
 

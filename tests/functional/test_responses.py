@@ -264,7 +264,7 @@ def test_unknown_model(client):
 def test_a_prompt_that_is_too_long(client):
     with pytest.raises(openai.BadRequestError) as refused:
         greedy(client, input="word " * 20000)
-    assert refused.value.code == "context_length_exceeded"
+    assert refused.value.code == "context_length_exceeded" and refused.value.param == "input"
     long = [{"role": "user", "content": "word " * 3000}, {"role": "assistant", "content": "Yes."}] * 3 + ASK
     answer = greedy(client, input=long, truncation="auto", max_output_tokens=4)
     assert answer.usage.to_dict()["dropped_tokens"] > 0 and answer.truncation == "auto"

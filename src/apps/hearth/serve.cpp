@@ -63,6 +63,8 @@ int serve(const config::Settings& settings, const store::Home& home, const cli::
   Server server(settings, home, log);
   if (const auto started = server.start(); !started) {
     server.stop();
+    if (started.error().param == "server.monitor")
+      return cli::report_with_remedy(started.error(), "hearth serve --monitor HOST:PORT, with another port");
     if (started.error().message.find("in use") != std::string::npos) return report_occupied(settings, started.error());
     return cli::report(started.error());
   }

@@ -86,16 +86,20 @@ Result<void> make_private_folder(const std::filesystem::path& folder) {
   return {};
 }
 
+Result<void> check_writable(const std::filesystem::path& folder, std::string_view setting) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (!error && ::access(folder.c_str(), W_OK) != 0) error = std::make_error_code(std::errc::permission_denied);
+  if (!error) return {};
+  return fail(ErrorCode::kIo, fmt::format("cannot write in {}: {}; set {} to a folder of your own", folder.string(),
+                                          error.message(), setting));
+}
+
 // Every load writes a log, every import the registry: better to hear of it now.
-Result<void> check_home(const store::Home& home) {
-  for (const auto& folder : {home.logs(), home.state()}) {
-    std::error_code error;
-    std::filesystem::create_directories(folder, error);
-    if (!error && ::access(folder.c_str(), W_OK) != 0) error = std::make_error_code(std::errc::permission_denied);
-    if (error)
-      return fail(ErrorCode::kIo, fmt::format("cannot write in {}: {}; set HEARTH_HOME to a folder of your own",
-                                              folder.string(), error.message()));
-  }
+Result<void> check_folders(const store::Home& home, const sched::ManagerOptions& options) {
+  HEARTH_CHECK(check_writable(home.logs(), "HEARTH_HOME"));
+  HEARTH_CHECK(check_writable(home.state(), "HEARTH_HOME"));
+  if (!options.prefix_folder.empty()) HEARTH_CHECK(check_writable(options.prefix_folder, "--prefix-cache-dir"));
   return {};
 }
 
@@ -183,7 +187,9 @@ Result<void> Server::start() {
   if (certificate.empty() != key.empty())
     return fail(ErrorCode::kInvalidRequest, "--tls-cert and --tls-key go together");
   if (!certificate.empty()) tls = http::TlsFiles{.certificate = certificate, .key = key};
-  HEARTH_CHECK(check_home(library_.home()));
+  HEARTH_CHECK(check_folders(library_.home(), manager_.options()));
+  if (const auto& runner = manager_.options().runner; ::access(runner.c_str(), X_OK) != 0)
+    log_.warn("no runner at {}, so no model can be loaded; set HEARTH_BINARY_DIR or install again", runner.string());
   HEARTH_CHECK(make_private_folder(manager_.options().socket_folder.parent_path()));
   {  // one server at a time, so that none removes a folder that another has made and not locked yet
     const auto& own = manager_.options().socket_folder;
@@ -202,7 +208,8 @@ Result<void> Server::start() {
     monitor_thread_ = std::make_unique<rt::IoThreads>(1);
     monitor_service_ = std::make_unique<MonitorService>(gateway_);
     monitor_ = std::make_unique<http::Server>(*monitor_thread_, *monitor_service_, http::Limits{}, log_);
-    HEARTH_CHECK(monitor_->listen(address));
+    if (auto listens = monitor_->listen(address); !listens)
+      return fail(listens.error().code, listens.error().message, "server.monitor");
   }
   if (settings_.duration("server.idle_exit") != base::kForever)
     boost::asio::post(threads_.executor(0), [this] { nursery_.spawn(watch_idle()); });

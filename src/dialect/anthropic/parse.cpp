@@ -146,7 +146,7 @@ Result<Call> parse_messages(std::string_view body, const Edge& edge) {
                  request.generation.max_tokens = static_cast<std::int32_t>(limit->integer(0, kInt32Max));
                in.boolean("stream", stream);
              }));
-  Call call{.ignored = std::move(report.ignored), .stream = stream};
+  Call call{.names = {{"reasoning", "thinking"}}, .ignored = std::move(report.ignored), .stream = stream};
   call.renderer =
       message_renderer({.edge = edge, .model = request.envelope.model, .hide_thinking = request.reasoning.hidden});
   call.request = std::move(request);

@@ -78,7 +78,7 @@ bool asks_to_unload(const domain::Envelope& envelope) {
 }
 
 Call call_of(json::Report&& report, bool stream, const Edge& edge, const domain::ChatRequest& chat, bool chat_route) {
-  return {.context_field = "options.num_ctx",
+  return {.names = {{"context_tokens", "options.num_ctx"}},
           .ignored = std::move(report.ignored),
           .stream = stream,
           .framing = Framing::kNdjson,

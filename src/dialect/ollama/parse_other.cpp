@@ -43,7 +43,9 @@ Result<Call> parse_embed(std::string_view body, const Edge& edge) {
                in.boolean("truncate", request.truncate);
                in.optional_integer("dimensions", request.dimensions, 1, kInt32Max);
              }));
-  Call call{.context_field = "options.num_ctx", .ignored = std::move(report.ignored), .framing = Framing::kNdjson};
+  Call call{.names = {{"context_tokens", "options.num_ctx"}},
+            .ignored = std::move(report.ignored),
+            .framing = Framing::kNdjson};
   call.renderer = embed_renderer({.edge = edge, .model = request.envelope.model});
   call.request = std::move(request);
   return call;
@@ -58,7 +60,7 @@ Result<Call> parse_embeddings(std::string_view body, const Edge& /*edge*/) {
                if (!prompt.empty()) request.inputs.emplace_back(std::move(prompt));
              }));
   return Call{.request = std::move(request),
-              .context_field = "options.num_ctx",
+              .names = {{"context_tokens", "options.num_ctx"}},
               .ignored = std::move(report.ignored),
               .framing = Framing::kNdjson,
               .renderer = legacy_embedding_renderer()};

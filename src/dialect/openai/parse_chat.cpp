@@ -47,11 +47,15 @@ Result<Call> parse_chat(std::string_view body, const Edge& edge) {
   domain::ChatRequest request;
   StreamOptions options;
   bool old_functions = false;
+  bool has_effort = false;
   HEARTH_TRY(json::Report report, json::read_object(body, [&](Object& in) {
                old_functions = read_chat(in, request);
                read_stream(in, options);
+               has_effort = in.has("reasoning_effort");
              }));
-  Call call{.ignored = std::move(report.ignored), .stream = options.stream};
+  Call call{.names = {{"reasoning", has_effort ? "reasoning_effort" : "reasoning"}},
+            .ignored = std::move(report.ignored),
+            .stream = options.stream};
   call.renderer = chat_renderer({.edge = edge,
                                  .model = request.envelope.model,
                                  .include_usage = options.include_usage,

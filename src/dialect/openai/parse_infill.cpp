@@ -54,7 +54,10 @@ Result<Call> parse_infill(std::string_view body, const Edge& edge) {
                read_infill(in, request);
                read_stream(in, options);
              }));
-  Call call{.unnamed = {domain::Task::kInfill}, .ignored = std::move(report.ignored), .stream = options.stream};
+  Call call{.unnamed = {domain::Task::kInfill},
+            .names = {{"prompt", "input_prefix"}, {"suffix", "input_suffix"}},
+            .ignored = std::move(report.ignored),
+            .stream = options.stream};
   call.renderer = infill_renderer({.edge = edge, .model = request.envelope.model});
   call.request = std::move(request);
   return call;

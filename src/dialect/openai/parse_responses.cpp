@@ -12,6 +12,8 @@ using common::kInt32Max;
 using json::Item;
 using json::Object;
 
+FieldNames names_here() { return {{"messages", "input"}, {"max_tokens", "max_output_tokens"}}; }
+
 // What needs answers to be kept, or work that goes on without its client.
 void refuse_state(Object& in) {
   constexpr std::string_view kStateless =
@@ -131,7 +133,7 @@ Result<Call> parse_responses(std::string_view body, const Edge& edge) {
                read_stream(in, options);
                echo = echo_of(in);
              }));
-  Call call{.ignored = std::move(report.ignored), .stream = options.stream};
+  Call call{.names = names_here(), .ignored = std::move(report.ignored), .stream = options.stream};
   call.renderer = responses_renderer({.edge = edge,
                                       .model = request.envelope.model,
                                       .logprobs = request.generation.logprobs,
@@ -144,7 +146,10 @@ Result<Call> parse_responses(std::string_view body, const Edge& edge) {
 Result<Call> parse_input_tokens(std::string_view body, const Edge& /*edge*/) {
   domain::RenderRequest request;
   HEARTH_TRY(json::Report report, json::read_object(body, [&](Object& in) { read_responses(in, request.chat); }));
-  return Call{.request = std::move(request), .ignored = std::move(report.ignored), .renderer = input_tokens_renderer()};
+  return Call{.request = std::move(request),
+              .names = names_here(),
+              .ignored = std::move(report.ignored),
+              .renderer = input_tokens_renderer()};
 }
 
 }  // namespace hearth::dialect::openai
