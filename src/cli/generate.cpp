@@ -33,8 +33,11 @@ Result<std::string> here_or_pulled(const Context& context, const std::string& mo
   const auto pulled = pull_model(context, model);
   if (pulled) return library.id_of(std::string(pulled->get_object().at("path").as_string()));
   if (pulled.error().code == ErrorCode::kCancelled) return std::unexpected(pulled.error());
+  const std::string near = library.name_near(model);
   return fail(pulled.error().code,
-              fmt::format("model '{}' is not here, and cannot be fetched: {}", model, pulled.error().message), "model");
+              fmt::format("model '{}' is not here{}, and cannot be fetched: {}", model,
+                          near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near), pulled.error().message),
+              "model");
 }
 
 Result<std::string> resolve_model(const Context& context, const std::string& model) {

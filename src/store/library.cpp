@@ -209,7 +209,6 @@ Result<LibraryEntry> Library::find(std::string_view text) const {
   return without_weights(text);
 }
 
-// The model that somebody meant who wrote `text`, or empty.
 std::string Library::name_near(std::string_view text) const {
   constexpr std::size_t kSlipMax = 2;
   const std::string wanted = base::to_lower(text);

@@ -54,6 +54,8 @@ class Library {
   [[nodiscard]] std::optional<std::string> registered_file(std::string_view name) const;
   // Imports and downloads whose weights have gone.
   [[nodiscard]] Result<std::vector<LostModel>> lost() const;
+  // The id that somebody meant who wrote `text`, which is none; empty if there is no such.
+  [[nodiscard]] std::string name_near(std::string_view text) const;
   // The id of what has this weight file; its path if nothing has.
   [[nodiscard]] std::string id_of(const std::filesystem::path& file) const;
   // From the file's header, its hearth.json and the registry; kIo, kModelLoadFailed.
@@ -93,7 +95,6 @@ class Library {
   [[nodiscard]] Result<void> put_in_place(const RegistryEntry& made);
   [[nodiscard]] Result<void> remove_unused(const std::filesystem::path& weights);
   [[nodiscard]] std::unexpected<Error> without_weights(std::string_view text) const;
-  [[nodiscard]] std::string name_near(std::string_view text) const;
   void warn_once(std::string line) const;
 
   struct CachedCard {

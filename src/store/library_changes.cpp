@@ -195,6 +195,7 @@ Result<void> Library::remove(std::string_view name) {
   switch (entry.origin) {
     case Origin::kRegistry: HEARTH_CHECK(forget(entry.name.full())); return remove_unused(entry.path);
     case Origin::kBundled:
+      log_.warn("{0} is part of hearth, so only its name was deleted; it comes back with: hearth pull {0}", entry.id());
       return Registry::update(home_.registry(), [&](Registry& registry) -> Result<void> {
         registry.set_hidden(entry.name.path(), true);
         return {};
