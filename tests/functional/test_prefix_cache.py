@@ -153,6 +153,7 @@ def test_damaged_files_are_deleted_and_said(cached, damage):
 def test_a_folder_that_cannot_be_written_is_said_once(cached):
     cached.folder.write_text("a file where the folder should be")
     server = cached("--prefix-cache-memory", 0)
+    assert "no prefix will be kept on disk: cannot write in" in server.log_text()
     text, _, _ = chat(server, A * 6)
     push_out(server)
     assert chat(server, A * 6)[0] == text

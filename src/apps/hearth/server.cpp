@@ -96,11 +96,9 @@ Result<void> check_writable(const std::filesystem::path& folder, std::string_vie
 }
 
 // Every load writes a log, every import the registry: better to hear of it now.
-Result<void> check_folders(const store::Home& home, const sched::ManagerOptions& options) {
+Result<void> check_home(const store::Home& home) {
   HEARTH_CHECK(check_writable(home.logs(), "HEARTH_HOME"));
-  HEARTH_CHECK(check_writable(home.state(), "HEARTH_HOME"));
-  if (!options.prefix_folder.empty()) HEARTH_CHECK(check_writable(options.prefix_folder, "--prefix-cache-dir"));
-  return {};
+  return check_writable(home.state(), "HEARTH_HOME");
 }
 
 std::filesystem::path lock_of(const std::filesystem::path& folder) { return folder / "lock"; }
@@ -187,7 +185,11 @@ Result<void> Server::start() {
   if (certificate.empty() != key.empty())
     return fail(ErrorCode::kInvalidRequest, "--tls-cert and --tls-key go together");
   if (!certificate.empty()) tls = http::TlsFiles{.certificate = certificate, .key = key};
-  HEARTH_CHECK(check_folders(library_.home(), manager_.options()));
+  HEARTH_CHECK(check_home(library_.home()));
+  if (const auto& folder = manager_.options().prefix_folder; !folder.empty()) {
+    if (const auto writable = check_writable(folder, "--prefix-cache-dir"); !writable)
+      log_.warn("no prefix will be kept on disk: {}", writable.error().message);
+  }
   if (const auto& runner = manager_.options().runner; ::access(runner.c_str(), X_OK) != 0)
     log_.warn("no runner at {}, so no model can be loaded; set HEARTH_BINARY_DIR or install again", runner.string());
   HEARTH_CHECK(make_private_folder(manager_.options().socket_folder.parent_path()));
