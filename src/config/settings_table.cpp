@@ -246,8 +246,7 @@ constexpr std::array kSettings{
             .flag = "--step-time",
             .metavar = "T",
             .help = "how long an engine step should take while answers stream: long prompts are taken in by chunks "
-                    "that fit; 0 = "
-                    "about 300ms, -1 = as long as it takes"},
+                    "that fit; 0 = about 150ms, -1 = as long as it takes"},
     Setting{.key = "engine.prefix_cache_memory",
             .kind = Kind::kBytes,
             .fallback = "1GiB",

@@ -126,7 +126,7 @@ rt::Task<void> run(const Arguments& arguments, rt::IoThreads& threads, base::Log
 // gets it, whatever long prompts then take.
 void set_step_time(engine::core::TokenEngineOptions& options, std::int32_t step_ms) {
   using std::chrono::milliseconds;
-  constexpr milliseconds kChosen{300};
+  constexpr milliseconds kChosen{150};
   constexpr milliseconds kChosenLimit{1000};
   if (step_ms < 0) return;
   options.step_time = step_ms == 0 ? kChosen : milliseconds(step_ms);
