@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 #include <memory>
 #include <random>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,6 +24,7 @@ struct Case {
   ggml_type type = GGML_TYPE_Q4_0;
   std::int64_t width = 32;    // values of a row, and of a column of the weights
   std::int64_t columns = 16;  // of the weights, as many as results for each row
+  std::int64_t experts = 1;   // each with weights of its own
 };
 
 struct Freed {
@@ -45,19 +47,20 @@ ggml_backend_buffer_type_t repacking() {
   for (auto* type = extra(device); *type != nullptr; ++type) {
     if (std::string_view(ggml_backend_buft_name(*type)) == "CPU_REPACK") return *type;
   }
-  return nullptr;
+  throw std::runtime_error("nothing is repacked");
 }
 
 class Product {
  public:
   explicit Product(const Case& shape) : shape_(shape), weights_context_(context(1 << 20, true)) {
-    weights_ = ggml_new_tensor_2d(weights_context_.get(), shape.type, shape.width, shape.columns);
+    weights_ = ggml_new_tensor_3d(weights_context_.get(), shape.type, shape.width, shape.columns, shape.experts);
     buffer_.reset(ggml_backend_alloc_ctx_tensors_from_buft(weights_context_.get(), repacking()));
-    EXPECT_NE(weights_->extra, nullptr) << "not repacked";
+    if (weights_->extra == nullptr) throw std::runtime_error("not repacked");
     const auto blocks = any_blocks();
     ggml_backend_tensor_set(weights_, blocks.data(), 0, blocks.size());
-    values_.resize(static_cast<std::size_t>(shape.width * shape.columns));
-    ggml_get_type_traits(shape.type)->to_float(blocks.data(), values_.data(), shape.width * shape.columns);
+    const std::int64_t count = shape.width * shape.columns * shape.experts;
+    values_.resize(static_cast<std::size_t>(count));
+    ggml_get_type_traits(shape.type)->to_float(blocks.data(), values_.data(), count);
   }
 
   std::vector<float> row() {
@@ -67,14 +70,32 @@ class Product {
     return out;
   }
 
-  // [rows, columns]
-  [[nodiscard]] std::vector<float> computed(const std::vector<std::vector<float>>& rows) const {
+  // [rows, columns]; the rows lie in that many planes.
+  [[nodiscard]] std::vector<float> computed(const std::vector<std::vector<float>>& rows, std::size_t planes = 1) const {
     const auto here = context(std::size_t{16} << 20, false);
+    const auto in_plane = static_cast<std::int64_t>(rows.size() / planes);
     ggml_tensor* const a =
-        ggml_new_tensor_2d(here.get(), GGML_TYPE_F32, shape_.width, static_cast<std::int64_t>(rows.size()));
+        ggml_new_tensor_3d(here.get(), GGML_TYPE_F32, shape_.width, in_plane, static_cast<std::int64_t>(planes));
     auto* at = static_cast<float*>(a->data);
     for (const auto& row : rows) at = std::ranges::copy(row, at).out;
     return result_of(here.get(), ggml_mul_mat(here.get(), weights_, a));
+  }
+
+  // Of each row with each of the experts chosen for it, or of each chosen expert with a row of its own:
+  // [choices, chosen, columns]
+  [[nodiscard]] std::vector<float> computed(const std::vector<std::vector<float>>& rows,
+                                            const std::vector<std::vector<std::int32_t>>& chosen) const {
+    const auto here = context(std::size_t{16} << 20, false);
+    const auto count = static_cast<std::int64_t>(chosen.size());
+    ggml_tensor* const a = ggml_new_tensor_3d(here.get(), GGML_TYPE_F32, shape_.width,
+                                              static_cast<std::int64_t>(rows.size()) / count, count);
+    auto* at = static_cast<float*>(a->data);
+    for (const auto& row : rows) at = std::ranges::copy(row, at).out;
+    const auto each = static_cast<std::int64_t>(chosen.front().size());
+    ggml_tensor* const which = ggml_new_tensor_2d(here.get(), GGML_TYPE_I32, each, count);
+    auto* to = static_cast<std::int32_t*>(which->data);
+    for (const auto& experts : chosen) to = std::ranges::copy(experts, to).out;
+    return result_of(here.get(), ggml_mul_mat_id(here.get(), weights_, a, which));
   }
 
   // The columns of these numbers: [numbers, width]
@@ -85,17 +106,18 @@ class Product {
     return result_of(here.get(), ggml_get_rows(here.get(), weights_, which));
   }
 
-  // [columns, width]
+  // [experts, columns, width]
   [[nodiscard]] const std::vector<float>& values() const { return values_; }
 
   // What sums of 32 bits may make of the products of `row`, for each column: the least and the most.
-  [[nodiscard]] std::vector<std::pair<double, double>> expected(const std::vector<float>& row) const {
+  [[nodiscard]] std::vector<std::pair<double, double>> expected(const std::vector<float>& row, int expert = 0) const {
     const auto type = ggml_get_type_traits_cpu(shape_.type)->vec_dot_type;
     std::vector<std::uint8_t> quantized(ggml_row_size(type, shape_.width));
     ggml_get_type_traits_cpu(type)->from_float(row.data(), quantized.data(), shape_.width);
     const auto a = values_of(type, quantized);
     std::vector<std::pair<double, double>> out;
-    for (std::size_t column = 0; column < static_cast<std::size_t>(shape_.columns); ++column) {
+    const auto first = static_cast<std::size_t>(expert * shape_.columns);
+    for (std::size_t column = first; column < first + static_cast<std::size_t>(shape_.columns); ++column) {
       double sum = 0;
       double size = 0;
       for (std::size_t i = 0; i < a.size(); ++i) {
@@ -113,7 +135,7 @@ class Product {
   static std::vector<float> result_of(ggml_context* here, ggml_tensor* out) {
     ggml_cgraph* const graph = ggml_new_graph(here);
     ggml_build_forward_expand(graph, out);
-    constexpr int kThreads = 2;
+    constexpr int kThreads = 3;  // more than groups of columns in the smallest cases
     auto params = ggml_threadpool_params_default(kThreads);
     const std::unique_ptr<ggml_threadpool, Freed> pool(ggml_threadpool_new(&params));
     auto plan = ggml_graph_plan(graph, kThreads, pool.get());
@@ -143,7 +165,8 @@ class Product {
   // Values of all kinds, the most negative among them; scales from 0 (and for mxfp4 ones that are no normal numbers)
   // to 2.
   std::vector<std::uint8_t> any_blocks() {
-    std::vector<std::uint8_t> out(ggml_row_size(shape_.type, shape_.width) * static_cast<std::size_t>(shape_.columns));
+    std::vector<std::uint8_t> out(ggml_row_size(shape_.type, shape_.width) *
+                                  static_cast<std::size_t>(shape_.columns * shape_.experts));
     for (std::uint8_t& byte : out) byte = static_cast<std::uint8_t>(random_());
     const std::size_t block = ggml_type_size(shape_.type);
     const auto set_scale = [&](std::size_t at) {
@@ -185,6 +208,9 @@ TEST_P(Products, AreThoseOfEachRowAlone) {
     while (rows.size() < count) rows.push_back(product.row());
     const auto together = product.computed(rows);
     ASSERT_EQ(together.size(), count * columns);
+    for (const std::size_t planes : {2, 3})
+      if (count % planes == 0)
+        EXPECT_EQ(product.computed(rows, planes), together) << count << " rows, planes " << planes;
     for (std::size_t row = 0; row < count; ++row) {
       const auto alone = product.computed({rows[row]});
       const auto expected = product.expected(rows[row]);
@@ -199,8 +225,6 @@ TEST_P(Products, AreThoseOfEachRowAlone) {
 }
 
 TEST_P(Products, LeaveColumnsReadable) {
-  if (GetParam().type == GGML_TYPE_Q4_K || GetParam().type == GGML_TYPE_Q5_K)
-    GTEST_SKIP() << "rows of this type are not read from what is repacked";
   const Product product(GetParam());
   const auto width = static_cast<std::size_t>(GetParam().width);
   const auto last = static_cast<std::int32_t>(GetParam().columns - 1);
@@ -214,6 +238,52 @@ TEST_P(Products, LeaveColumnsReadable) {
     }
   }
 }
+
+class ProductsOfExperts : public Products {};
+
+TEST_P(ProductsOfExperts, AreThoseOfEachRowAlone) {
+  Product product(GetParam());
+  const auto columns = static_cast<std::size_t>(GetParam().columns);
+  constexpr std::size_t kChosen = 2;
+  for (const bool own_rows : {false, true}) {  // for each chosen expert
+    for (const std::size_t count : {1, 2, 3, 4, 5, 9, 14, 40}) {
+      std::vector<std::vector<float>> rows;
+      std::vector<std::vector<std::int32_t>> chosen;
+      // the first expert for all, and one of two others: an expert has from no rows at all to each of them
+      for (std::size_t i = 0; i < count; ++i) chosen.push_back({0, static_cast<std::int32_t>(1 + i * i % 3)});
+      while (rows.size() < (own_rows ? count * kChosen : count)) rows.push_back(product.row());
+      const auto together = product.computed(rows, chosen);
+      ASSERT_EQ(together.size(), count * kChosen * columns);
+      for (std::size_t i = 0; i < count * kChosen; ++i) {
+        const auto expert = chosen[i / kChosen][i % kChosen];
+        const auto& row = own_rows ? rows[i] : rows[i / kChosen];
+        const auto alone = product.computed({row}, {{expert}});
+        const auto expected = product.expected(row, expert);
+        for (std::size_t column = 0; column < columns; ++column) {
+          const float value = together[i * columns + column];
+          ASSERT_EQ(value, alone[column]) << count << " rows, result " << i << ", column " << column;
+          ASSERT_GE(value, expected[column].first) << count << " rows, result " << i << ", column " << column;
+          ASSERT_LE(value, expected[column].second) << count << " rows, result " << i << ", column " << column;
+        }
+      }
+    }
+  }
+}
+
+std::string name_of(const testing::TestParamInfo<Case>& info) {
+  return std::string(ggml_type_name(info.param.type)) + "_" + std::to_string(info.param.width) + "_" +
+         std::to_string(info.param.columns);
+}
+
+INSTANTIATE_TEST_SUITE_P(OfTypes, ProductsOfExperts,
+                         testing::Values(Case{.type = GGML_TYPE_Q4_0, .width = 896, .columns = 600, .experts = 4},
+                                         Case{.type = GGML_TYPE_IQ4_NL, .width = 288, .columns = 40, .experts = 5},
+                                         Case{.type = GGML_TYPE_MXFP4, .width = 96, .columns = 24, .experts = 4},
+                                         Case{.type = GGML_TYPE_Q8_0, .width = 352, .columns = 44, .experts = 4},
+                                         Case{.type = GGML_TYPE_Q4_K, .width = 1024, .columns = 600, .experts = 4},
+                                         Case{.type = GGML_TYPE_Q5_K, .width = 512, .columns = 72, .experts = 4},
+                                         Case{.type = GGML_TYPE_Q6_K, .width = 256, .columns = 24, .experts = 4}),
+                         name_of);
 
 INSTANTIATE_TEST_SUITE_P(
     OfTypes, Products,
@@ -229,10 +299,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{.type = GGML_TYPE_Q5_K, .width = 512, .columns = 72},
                     Case{.type = GGML_TYPE_Q6_K, .width = 1024, .columns = 520},
                     Case{.type = GGML_TYPE_Q6_K, .width = 256, .columns = 24}),
-    [](const testing::TestParamInfo<Case>& info) {
-      return std::string(ggml_type_name(info.param.type)) + "_" + std::to_string(info.param.width) + "_" +
-             std::to_string(info.param.columns);
-    });
+    name_of);
 
 }  // namespace
 }  // namespace hearth::engine::llama
