@@ -92,6 +92,7 @@ bool Inbox::begin_batch(std::span<const Ticket> tickets) {
   const std::scoped_lock lock(mutex_);
   in_batch_.assign(tickets.begin(), tickets.end());
   for (const Ticket ticket : mail_.cancelled) std::erase(in_batch_, ticket);
+  model_.clear_interrupt();
   return !in_batch_.empty();
 }
 

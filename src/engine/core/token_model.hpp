@@ -110,8 +110,10 @@ class TokenModel {
   [[nodiscard]] virtual bool restore(SequenceId, StatePart, std::string_view /*state*/, Position /*length*/) {
     return false;
   }
-  // Any thread: makes a running decode return kAborted soon (best effort).
+  // Any thread: decode and embed return kAborted, the one that runs soon, and those that begin later at once, until
+  // clear_interrupt.
   virtual void interrupt() = 0;
+  virtual void clear_interrupt() = 0;
 };
 
 }  // namespace hearth::engine::core

@@ -91,7 +91,6 @@ bool LlamaTokenModel::is_valid(std::span<const BatchToken> batch) const {
 }
 
 DecodeStatus LlamaTokenModel::decode(std::span<const BatchToken> batch) {
-  parts_.interrupted->store(false, std::memory_order_relaxed);
   has_output_.assign(batch.size(), false);
   saved_rows_.clear();
   saved_.clear();
@@ -177,7 +176,6 @@ bool LlamaTokenModel::has_whole_sequences(std::span<const BatchToken> batch) con
 }
 
 DecodeStatus LlamaTokenModel::embed(std::span<const BatchToken> batch, std::optional<domain::Pooling> pooling) {
-  parts_.interrupted->store(false, std::memory_order_relaxed);
   const bool embeds = parts_.info.capabilities.tasks.has(domain::Task::kEmbed) || parts_.pair_format;
   if (!embeds || !is_valid(batch) || !has_whole_sequences(batch)) {
     log_->error("llama: refused an embedding batch of {} tokens that this model cannot take", batch.size());

@@ -77,6 +77,7 @@ class LlamaTokenModel final : public core::TokenModel {
   [[nodiscard]] bool restore(core::SequenceId sequence, core::StatePart part, std::string_view state,
                              core::Position length) override;
   void interrupt() override { parts_.interrupted->store(true, std::memory_order_relaxed); }
+  void clear_interrupt() override { parts_.interrupted->store(false, std::memory_order_relaxed); }
 
  private:
   using SharedTemplate = std::shared_ptr<const chat::ChatTemplate>;  // readers may outlive the cache's entry

@@ -84,7 +84,6 @@ core::PairPrompt TestModel::pair(std::string_view first, std::string_view second
 }
 
 DecodeStatus TestModel::begin(std::span<const core::BatchToken> batch, std::size_t most) {
-  interrupted_ = false;
   rows_.assign(batch.size(), {});
   if (batch.empty() || batch.size() > most) {
     broken(fmt::format("a batch of {} tokens", batch.size()));

@@ -79,6 +79,7 @@ class TestModel final : public core::TokenModel {
   [[nodiscard]] bool restore(core::SequenceId sequence, core::StatePart part, std::string_view state,
                              core::Position length) override;
   void interrupt() override;
+  void clear_interrupt() override { interrupted_ = false; }
 
  private:
   struct Cell {
