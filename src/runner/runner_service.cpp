@@ -5,6 +5,7 @@
 #include "dialect/native/native.hpp"
 #include "json/writer.hpp"
 #include "rt/race.hpp"
+#include "rt/task.hpp"
 #include "runner/channel_sink.hpp"
 
 namespace hearth::runner {
@@ -12,23 +13,6 @@ namespace {
 
 using namespace std::chrono_literals;
 namespace native = dialect::native;
-
-// Cancels what was submitted unless its end was seen: the destructor also runs when the coroutine is cancelled.
-class Submission {
- public:
-  Submission(engine::Engine& engine, engine::Ticket ticket) : engine_(engine), ticket_(ticket) {}
-  Submission(const Submission&) = delete;
-  Submission& operator=(const Submission&) = delete;
-  ~Submission() {
-    if (!ended_) engine_.cancel(ticket_);
-  }
-  void ended() { ended_ = true; }
-
- private:
-  engine::Engine& engine_;
-  engine::Ticket ticket_;
-  bool ended_ = false;
-};
 
 // What is longer is read, rendered and tokenised on another thread, which takes longer to wake than this takes.
 constexpr std::size_t kShortBody = 4096;
@@ -248,6 +232,31 @@ rt::Task<Result<engine::Ticket>> RunnerService::submit_slowly(engine::Engine& en
   co_return co_await slow_.run([&] { return engine.submit(request, sink); });
 }
 
+// Counts among those that run, and cancels what was submitted unless its end was seen: the destructor also runs when
+// the coroutine is cancelled.
+class RunnerService::Submission {
+ public:
+  Submission(RunnerService& service, engine::Engine& engine, engine::Ticket ticket)
+      : service_(service), engine_(engine), ticket_(ticket) {
+    ++service_.running_;
+    service_.changed_.set();
+  }
+  Submission(const Submission&) = delete;
+  Submission& operator=(const Submission&) = delete;
+  ~Submission() {
+    if (!ended_) engine_.cancel(ticket_);
+    --service_.running_;
+    service_.changed_.set();
+  }
+  void ended() { ended_ = true; }
+
+ private:
+  RunnerService& service_;
+  engine::Engine& engine_;
+  engine::Ticket ticket_;
+  bool ended_ = false;
+};
+
 rt::Task<void> RunnerService::run(http::Request request, http::ResponseWriter& writer) {
   const auto engine = co_await loaded_engine();
   auto begun = engine ? co_await begin(**engine, request.body) : Result<Begun>(std::unexpected(engine.error()));
@@ -258,7 +267,7 @@ rt::Task<void> RunnerService::run(http::Request request, http::ResponseWriter& w
     co_return;
   }
   const auto& sink = begun->sink;
-  Submission submission(**engine, begun->ticket);
+  Submission submission(*this, **engine, begun->ticket);
   http::ResponseHead head = ndjson_head();
   if (!co_await writer.start(std::move(head))) co_return;
   for (bool ended = false; !ended;) {
@@ -272,7 +281,6 @@ rt::Task<void> RunnerService::run(http::Request request, http::ResponseWriter& w
     if (!co_await writer.write(std::move(lines))) co_return;
   }
   (void)co_await writer.finish();
-  changed_.set();
 }
 
 rt::Task<void> RunnerService::info(http::ResponseWriter& writer) {
@@ -286,15 +294,17 @@ rt::Task<void> RunnerService::stats(http::ResponseWriter& writer) {
   http::ResponseHead head = ndjson_head();
   if (!engine || !co_await writer.start(std::move(head))) co_return;
   std::string last;
-  while (!ending_.is_set()) {
-    std::string now = write_stats((*engine)->stats());
-    if (now != last) {
-      last = now;
-      std::string line = std::move(now) + "\n";
+  bool woken = false;  // the engine learns of it after this does
+  for (changed_.reset(); !ending_.is_set(); changed_.reset()) {
+    const engine::Stats now = (*engine)->stats();
+    if (std::string line = write_stats(now); line != last) {
+      last = line;
+      line += '\n';
       if (!co_await writer.write(std::move(line))) co_return;
+      co_await rt::sleep_for(pace_.apart);
     }
-    changed_.reset();
-    co_await changed_.wait(base::Deadline::after(1s));
+    const bool works = woken || running_ > 0 || now.running > 0 || now.waiting > 0;
+    woken = co_await changed_.wait(base::Deadline::after(works ? pace_.working : pace_.resting));
   }
   (void)co_await writer.finish();
 }

@@ -83,6 +83,19 @@ class RunnerServiceTest : public ::testing::Test {
     }
     co_return std::move(builder).take();
   }
+  // Reads statistics until a line says `what`; false: they ended before.
+  static rt::Task<bool> stats_until(remote::HearthBackend& backend, std::string what) {
+    http::Request request;
+    request.target = request.path = "/hearth/v1/stats";
+    const auto response = co_await backend.client().send(std::move(request));
+    std::string all;
+    while (all.find(what) == std::string::npos) {
+      const auto piece = co_await (*response)->read();
+      if (!piece || piece->empty()) co_return false;
+      all += *piece;
+    }
+    co_return true;
+  }
   static domain::ChatRequest chat(std::string_view answer) {
     domain::ChatRequest request;
     request.messages = {{domain::Role::kUser, {domain::TextPart{TestModel::prompt_for(answer)}}}};
@@ -98,7 +111,7 @@ class RunnerServiceTest : public ::testing::Test {
   rt::IoThreads threads_{1};
   rt::WorkThreads work_{1, "test-work"};
   rt::WorkThreads slow_{1, "test-slow", 1};
-  RunnerService service_{work_, slow_};
+  RunnerService service_{work_, slow_, {.apart = 0ms, .working = 100ms, .resting = 1h}};
   http::Server server_{threads_, service_, {}, log_};
   std::unique_ptr<EngineThread> thread_;
 };
@@ -183,7 +196,8 @@ TEST_F(RunnerServiceTest, CompilingHoldsUpNobodyElse) {
   }
 }
 
-// The client goes while the engine is inside a step: the next step no longer has its sequence.
+// The client goes while the engine is inside a step: the next step no longer has its sequence, and who reads the
+// counters, which nobody asks the engine for while it rests, learns of it.
 TEST_F(RunnerServiceTest, AClientThatLeavesStopsTheWork) {
   std::promise<void> in_step;
   std::promise<void> go_on;
@@ -197,6 +211,8 @@ TEST_F(RunnerServiceTest, AClientThatLeavesStopsTheWork) {
   };
   start_engine();
   const auto b = backend();
+  auto counters = boost::asio::co_spawn(threads_.executor(0), stats_until(*b, R"("requests_cancelled":1)"),
+                                        boost::asio::use_future);
   domain::ChatRequest endless;
   endless.messages = {{domain::Role::kUser, {domain::TextPart{"noise"}}}};
   endless.generation.sampling.ignore_eos = true;
@@ -215,7 +231,30 @@ TEST_F(RunnerServiceTest, AClientThatLeavesStopsTheWork) {
   until([&] { return engine_->stats().requests_cancelled > 0; });
   EXPECT_EQ(engine_->stats().steps_after_cancel, 0U);
   EXPECT_EQ(engine_->stats().running, 0U);
+  EXPECT_EQ(counters.wait_for(http::test::kPatience), std::future_status::ready);
   EXPECT_TRUE(on_loop(ask(*b, chat("still fine"))));
+}
+
+TEST_F(RunnerServiceTest, CountersFollowEachRequest) {
+  start_engine();
+  const auto b = backend();
+  for (int i = 1; i <= 5; ++i) {
+    auto counters = boost::asio::co_spawn(
+        threads_.executor(0), stats_until(*b, fmt::format(R"("requests_finished":{},)", i)), boost::asio::use_future);
+    ASSERT_TRUE(on_loop(ask(*b, chat("short"))));
+    ASSERT_EQ(counters.wait_for(http::test::kPatience), std::future_status::ready) << i;
+    EXPECT_TRUE(counters.get()) << i;
+  }
+}
+
+TEST_F(RunnerServiceTest, CountersEndWithTheService) {
+  start_engine();
+  const auto b = backend();
+  auto counters = boost::asio::co_spawn(threads_.executor(0), stats_until(*b, "never"), boost::asio::use_future);
+  ASSERT_TRUE(on_loop(ask(*b, chat("x"))));
+  service_.end();
+  ASSERT_EQ(counters.wait_for(http::test::kPatience), std::future_status::ready);
+  EXPECT_FALSE(counters.get());
 }
 
 TEST_F(RunnerServiceTest, ADeadRunnerIsAnHonestError) {

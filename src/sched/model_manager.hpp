@@ -132,6 +132,7 @@ class ModelManager {
   [[nodiscard]] rt::Task<Result<RunnerInfo>> wait_until_ready(SlotPtr slot);
   [[nodiscard]] rt::Task<void> watch(SlotPtr slot);
   [[nodiscard]] rt::Task<void> follow_stats(SlotPtr slot);
+  [[nodiscard]] rt::Task<Result<void>> read_stats(SlotPtr slot);  // until that fails
   [[nodiscard]] rt::Task<void> follow_file(SlotPtr slot);
   [[nodiscard]] rt::Task<void> reap_idle();
   [[nodiscard]] rt::Task<void> end_runner(SlotPtr slot);

@@ -32,7 +32,8 @@ std::vector<std::string> runner_arguments(const ManagerOptions& options, const S
   if (options.threads > 0) add("--threads", options.threads);
   add("--nice", options.nice);
   if (options.batch_tokens > 0) add("--batch", options.batch_tokens);
-  add("--step-ms", static_cast<std::int32_t>(options.step_time.count()));
+  constexpr std::chrono::milliseconds kMost = 24h;
+  add("--step-ms", static_cast<std::int32_t>(std::min(options.step_time, kMost).count()));
   const auto add_text = [&](const char* flag, std::string value) {
     out.emplace_back(flag);
     out.push_back(std::move(value));
@@ -247,17 +248,33 @@ rt::Task<void> ModelManager::watch(SlotPtr slot) {
 }
 
 rt::Task<void> ModelManager::follow_stats(SlotPtr slot) {
+  constexpr auto kAgain = 1s;
+  const auto up = [&] { return slot->state == SlotState::kReady || slot->state == SlotState::kDraining; };
+  while (up()) {
+    const auto read = co_await read_stats(slot);
+    if (!up()) co_return;
+    co_await rt::sleep_for(kAgain);  // a runner that ended is known by then
+    if (up())
+      log_.warn("model {}: its runner's counters are asked for again: {}", slot->entry.id(), read.error().message);
+  }
+}
+
+rt::Task<Result<void>> ModelManager::read_stats(SlotPtr slot) {
   http::Request request;
   request.target = request.path = "/hearth/v1/stats";
   auto response = co_await slot->backend->client().send(std::move(request));
-  if (!response) co_return;
+  if (!response) co_return fail(response.error());
   http::NdjsonReader reader;
-  while (slot->state == SlotState::kReady || slot->state == SlotState::kDraining) {
+  while (true) {
     const auto piece = co_await (*response)->read();
-    if (!piece || piece->empty()) co_return;
+    if (!piece) co_return fail(piece.error());
+    if (piece->empty()) co_return fail(ErrorCode::kBackendError, "the runner ended them");
     const auto frames = reader.feed(*piece);
-    if (!frames || frames->empty()) continue;
-    if (const auto stats = read_runner_stats(frames->back().data)) slot->stats = *stats;
+    if (!frames) co_return fail(frames.error());
+    if (frames->empty()) continue;
+    const auto stats = read_runner_stats(frames->back().data);
+    if (!stats) co_return fail(stats.error());
+    slot->stats = *stats;
     publish();
   }
 }

@@ -98,7 +98,7 @@ def test_several_choices_are_one_request(ready):
 
 
 def test_while_it_waits_for_a_slot(ready):
-    """What runs is not disturbed. It takes seconds on the fastest machine: gauges are published once a second."""
+    """What runs is not disturbed. It takes long on the fastest machine: gauges are published ten times a second."""
     body = {"model": "stories", "prompt": "Once upon a time", "max_tokens": LONG, "n": 8, "ignore_eos": True}
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         running = pool.submit(httpx.post, f"{ready.url}/v1/completions", json=body, timeout=300, trust_env=False)

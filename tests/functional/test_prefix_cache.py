@@ -1,5 +1,7 @@
 """Conversations that others have pushed out of the KV cache: in memory, on disk, after a restart, from damaged files."""
+import os
 import re
+import stat
 import subprocess
 
 import pytest
@@ -53,7 +55,7 @@ def test_what_was_pushed_out_comes_back(serve):
     push_out(server)
     again, _, cached = chat(server, A * 6)
     assert again == text and cached == tokens - 1
-    server.until_metric("hearth_engine_prefix_restores_total", 1)  # runners tell once a second
+    server.until_metric("hearth_engine_prefix_restores_total", 1)  # runners tell ten times a second
     assert server.metric("hearth_engine_prefix_saves_total") >= OTHERS - 1
     assert server.metric("hearth_engine_prefix_hits_total") >= 1
     assert server.metric("hearth_engine_prefix_memory_bytes") > 0
@@ -148,6 +150,15 @@ def test_damaged_files_are_deleted_and_said(cached, damage):
     assert file not in files(cached.folder)
     log = logs(second)
     assert re.search(r"a saved prefix is of no use and is deleted: .*" + re.escape(file.name), log), log
+
+
+def test_the_folder_is_made_for_its_owner_alone(cached):
+    before = os.umask(0o002)
+    try:
+        cached()
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(cached.folder.stat().st_mode) == 0o700
 
 
 def test_a_folder_that_cannot_be_written_is_said_once(cached):

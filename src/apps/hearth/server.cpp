@@ -22,7 +22,7 @@ namespace {
 bool is_loopback(const std::string& host) { return host == "localhost" || host == "::1" || host.starts_with("127."); }
 
 std::chrono::milliseconds to_ms(std::chrono::nanoseconds span) {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(span);
+  return std::chrono::ceil<std::chrono::milliseconds>(span);  // 0 often means something of its own
 }
 
 sched::ManagerOptions manager_options(const config::Settings& s, const store::Home& home) {
@@ -93,6 +93,14 @@ Result<void> check_writable(const std::filesystem::path& folder, std::string_vie
   if (!error) return {};
   return fail(ErrorCode::kIo, fmt::format("cannot write in {}: {}; set {} to a folder of your own", folder.string(),
                                           error.message(), setting));
+}
+
+// Conversations lie in it. One that was there keeps the rights that its owner gave it.
+Result<void> check_prefix_folder(const std::filesystem::path& folder) {
+  std::error_code error;
+  if (std::filesystem::create_directories(folder, error))
+    std::filesystem::permissions(folder, std::filesystem::perms::owner_all, error);
+  return check_writable(folder, "--prefix-cache-dir");
 }
 
 // Every load writes a log, every import the registry: better to hear of it now.
@@ -187,7 +195,7 @@ Result<void> Server::start() {
   if (!certificate.empty()) tls = http::TlsFiles{.certificate = certificate, .key = key};
   HEARTH_CHECK(check_home(library_.home()));
   if (const auto& folder = manager_.options().prefix_folder; !folder.empty()) {
-    if (const auto writable = check_writable(folder, "--prefix-cache-dir"); !writable)
+    if (const auto writable = check_prefix_folder(folder); !writable)
       log_.warn("no prefix will be kept on disk: {}", writable.error().message);
   }
   if (const auto& runner = manager_.options().runner; ::access(runner.c_str(), X_OK) != 0)

@@ -195,7 +195,7 @@ class Soak:
         return self.report()
 
     def at_rest(self):
-        """The server reads its engines' counters once a second: at rest is what it shows for longer than that."""
+        """The server reads the counters of engines at rest once a second: at rest is what it shows for longer than that."""
         seen = [None, 0.0]
 
         def quiet():
